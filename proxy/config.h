@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The configuration: one table of keys (name, type, range, default, reloadable,
+ * help) over INI files and the command line. The table is the only source for
+ * the parser, --dump-config, the manual page and the sample file. Errors name
+ * FILE:LINE (or the option) and the accepted values. */
+#ifndef SEKISHO_CONFIG_H
+#define SEKISHO_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/ipaddr.h"
+#include "core/policy.h"
+#include "core/span.h"
+
+enum config_family {
+	FAMILY_ANY,
+	FAMILY_IPV4,
+	FAMILY_IPV6
+};
+enum config_sni {
+	SNI_VERIFY,
+	SNI_REQUIRE_TLS,
+	SNI_OFF
+};
+enum config_log_format {
+	LOG_JSON,
+	LOG_LOGFMT
+};
+
+/* Owned text lists and prefix lists. */
+struct config_strings {
+	char **items;
+	size_t count;
+};
+
+struct config_prefixes {
+	struct ip_prefix *items;
+	size_t count;
+};
+
+struct config_endpoints {
+	struct ip_endpoint *items;
+	size_t count;
+};
+
+struct config_listener {
+	char *name;
+	char
+	    *unix_path; /* address = unix:/path; else NULL and address is set */
+	struct ip_endpoint address;
+	struct config_prefixes clients;
+};
+
+struct config {
+	struct {
+		struct config_strings regions;
+		unsigned features;   /* bits of enum feature */
+		char *allowlist_dir; /* NULL: built in */
+		struct config_strings sets, extra;
+		unsigned workers; /* 0: auto */
+		char *user;       /* NULL: stay */
+	} gateway;
+	struct config_listener *listeners; /* at least one */
+	size_t listener_count;
+	struct {
+		struct config_endpoints servers; /* none: resolv.conf */
+		uint32_t timeout_ms;
+		unsigned attempts;
+		uint32_t min_ttl_s, max_ttl_s, negative_ttl_s, serve_stale_s;
+		bool prefetch;
+	} dns;
+	struct {
+		uint32_t connect_timeout_ms, attempt_delay_ms;
+		enum config_family family;
+		struct config_prefixes allow_addresses, deny_addresses;
+	} upstream;
+	struct {
+		enum config_sni sni;
+		uint32_t hello_timeout_ms, idle_timeout_ms,
+		    half_close_timeout_ms;
+	} tunnel;
+	struct {
+		unsigned tunnels;             /* 0: auto */
+		unsigned tunnels_per_client;  /* 0: none */
+		unsigned connects_per_client; /* a second; 0: none */
+		uint32_t header_bytes, header_timeout_ms;
+	} limits;
+	struct {
+		char *access; /* path, "stdout" or "off" */
+		enum config_log_format format;
+		unsigned level; /* enum log_level */
+	} log;
+	struct {
+		bool on;
+		struct ip_endpoint address;
+	} admin;
+	struct {
+		uint32_t drain_ms;
+	} shutdown;
+};
+
+/* One setting from the command line: "gateway.regions", its value, and the
+ * option as errors shall name it ("--region", "--set"). */
+struct config_setting {
+	const char *key, *value, *option;
+};
+
+struct config_sources {
+	const char *file;                      /* NULL: none */
+	const struct config_setting *settings; /* these win over the file */
+	size_t setting_count;
+	/* --listen: when any is given, these addresses replace the listeners of
+	 * the file and take the defaults for the rest. */
+	const char *const *listen;
+	size_t listen_count;
+};
+
+/* One call per error, without a newline; text valid only during the call. */
+typedef void (*config_error_fn)(void *arg, const char *text);
+
+/* Reads and checks everything, and reports every error found. NULL when there
+ * was any. */
+struct config *config_load(const struct config_sources *src,
+    config_error_fn error, void *arg) MUST_CHECK;
+void config_free(struct config *c); /* NULL is fine */
+
+/* The effective configuration: each key with its value, default, source
+ * ("default", "FILE:LINE", "--set") and help, as a file that config_load reads
+ * back to the same. Secrets are masked. */
+void config_dump(const struct config *c, FILE *out);
+
+/* Every key with its default and help, one "key<TAB>default<TAB>reloadable or
+ * restart<TAB>help" a line: for the manual page and its lint. */
+void config_keys(FILE *out);
+
+/* Loads the lists that the configuration names and makes the policy. */
+struct policy *config_policy(
+    const struct config *c, config_error_fn error, void *arg) MUST_CHECK;
+
+#endif
