@@ -35,16 +35,17 @@ struct watch {
 struct timer {
 	timer_fn fn;
 	uint64_t deadline_ns; /* when it is due */
-	uint64_t key_ns; /* when the heap looks at it: not after deadline */
-	size_t slot;     /* place in the heap + 1; 0: not set */
+	uint64_t key_ns;      /* when it is looked at: not after deadline */
+	/* A pairing heap's links: first child, next sibling, and what points
+	 * here (NULL: not set). */
+	struct timer *child, *sibling, **link;
 };
 
-/* Work for the end of this turn or for the next one. */
+/* Work put off; belongs to its object. */
 struct deferred {
 	loop_fn fn;
 	void *arg;
-	struct deferred *next;
-	bool queued;
+	struct deferred *next, **link; /* link NULL: not queued */
 };
 
 /* NULL when out of memory or descriptors (errno is set). */
@@ -56,7 +57,7 @@ void loop_free(struct loop *l); /* NULL is fine */
 /* Runs until loop_stop(). */
 void loop_run(struct loop *l);
 
-/* Ends loop_run() after the turn in hand. Any thread. */
+/* Ends loop_run() after the turn in hand, for good. Any thread. */
 void loop_stop(struct loop *l);
 
 /* CLOCK_MONOTONIC in nanoseconds, read once a turn. */
@@ -95,13 +96,13 @@ void timer_clear(struct loop *l, struct timer *t); /* not set: fine */
 static inline bool
 timer_is_set(const struct timer *t)
 {
-	return t->slot != 0;
+	return t->link != NULL;
 }
 
-/* Calls d->fn(d->arg) in the next turn, after its events, without waiting in
- * between; does nothing if it is queued already. */
+/* Calls fn(arg) in the next turn, after its events, without waiting in between.
+ * Queued already: fn and arg are replaced. */
 void loop_defer(struct loop *l, struct deferred *d, loop_fn fn, void *arg);
-void loop_undefer(struct loop *l, struct deferred *d); /* not queued: fine */
+void loop_undefer(struct deferred *d); /* not queued: fine */
 
 /* Calls fn(arg) once this turn's events are over: the safe way to free an
  * object inside one of its own callbacks. Uses d, which lives in the object. */
