@@ -46,8 +46,8 @@ enum {
  * brackets, no zone. False leaves *out untouched. */
 bool ipaddr_parse(struct ipaddr *out, struct span text) MUST_CHECK;
 
-/* Writes the text (RFC 5952) and a NUL; buf has IPADDR_TEXT_MAX + 1 bytes.
- * Returns the length. */
+/* Writes the text (RFC 5952; nothing for IP_NONE) and a NUL; buf has
+ * IPADDR_TEXT_MAX + 1 bytes. Returns the length. */
 size_t ipaddr_format(const struct ipaddr *a, char *buf);
 
 bool ipaddr_equal(const struct ipaddr *a, const struct ipaddr *b);
@@ -60,15 +60,19 @@ bool ip_prefix_parse(struct ip_prefix *out, struct span text) MUST_CHECK;
 size_t ip_prefix_format(const struct ip_prefix *p, char *buf);
 
 /* Whether a lies in p. An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2)
- * is judged as the IPv4 address it holds. */
+ * is judged as the IPv4 address it holds, and a prefix inside ::ffff:0:0/96
+ * as the IPv4 prefix it stands for. */
 bool ip_prefix_contains(const struct ip_prefix *p, const struct ipaddr *a);
 
 /* The name of the special-purpose range that holds a ("loopback",
- * "link-local", "private-use" …; static text), or NULL when a is a plain
- * global unicast address. IPv4-mapped, IPv4-compatible, NAT64 (64:ff9b::/96
- * and 64:ff9b:1::/48), 6to4 and Teredo addresses are also judged by the IPv4
- * address they hold: 64:ff9b::8.8.8.8 is fine, 64:ff9b::10.0.0.1 is not. Every
- * IPv6 address outside 2000::/3 that is not a fine NAT64 one is special. */
+ * "link-local", "private-use", "metadata" …; static text), or NULL when a is a
+ * plain global unicast address. NAT64 (64:ff9b::/96) and 6to4 (2002::/16)
+ * addresses are judged by the IPv4 address they hold: 64:ff9b::8.8.8.8 is fine,
+ * 64:ff9b::10.0.0.1 is "private-use". IPv4-mapped and IPv4-compatible ones are
+ * always special and named by what they hold where that is special itself. So
+ * are local NAT64 (64:ff9b:1::/48, where the IPv4 address stands is the
+ * operator's choice), Teredo, and every IPv6 address outside 2000::/3 that is
+ * not a fine NAT64 one. */
 const char *ipaddr_special(const struct ipaddr *a);
 
 /* "1.2.3.4:443" or "[::1]:443"; port 0 is allowed here (for binding). */
