@@ -50,7 +50,9 @@ span_equal(struct span a, struct span b)
 static inline char
 ascii_lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+	if (c >= 'A' && c <= 'Z')
+		return (char)(c - 'A' + 'a');
+	return c;
 }
 
 /* Whether a is text without regard to ASCII case. */

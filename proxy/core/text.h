@@ -36,15 +36,22 @@ void text_ms(struct text *t, uint64_t ns);
 /* RFC 3339 UTC with milliseconds: 2026-01-31T08:09:10.123Z. */
 void text_time(struct text *t, uint64_t unix_ns);
 
-/* A JSON string with its quotes (RFC 8259 section 7): control characters and
- * bytes that are not UTF-8 are escaped, so that the result is one line of valid
- * JSON whatever s holds. */
+/* s on one line: control characters (C0, DEL, C1), U+2028 and U+2029 as JSON
+ * escapes; so is each byte that is not part of valid UTF-8 (RFC 3629), by its
+ * value: byte FF is \u00ff, which tells a reader more than U+FFFD would. Quotes
+ * and backslashes stay as they are. */
+void text_line(struct text *t, struct span s);
+
+/* A JSON string with its quotes (RFC 8259 section 7), escaped as text_line does
+ * and quotes and backslashes too, so that the result is one line of valid JSON
+ * whatever s holds. */
 void text_json(struct text *t, struct span s);
 
 /* A logfmt value: bare when it is plain, else quoted and escaped like JSON. */
 void text_logfmt(struct text *t, struct span s);
 
-/* Ends the text with a NUL inside cap (cutting a byte if need be). */
+/* Ends the text with a NUL inside cap (cutting a byte if need be, which counts
+ * as cut) and returns it; "" when cap is 0. */
 const char *text_end(struct text *t);
 
 #endif
