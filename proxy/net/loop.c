@@ -396,6 +396,7 @@ run_list(struct deferred **list)
 	while (*list != NULL) {
 		struct deferred *d = *list;
 
+		assert(d->link == list);
 		unlink_deferred(d);
 		d->fn(d->arg);
 	}

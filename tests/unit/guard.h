@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory for parser tests: the input ends right before an unmapped page, so that
- * a read behind it crashes with or without a sanitizer. */
+ * Memory for parser tests: the input ends right before an unmapped page, so
+ * that a read behind it crashes with or without a sanitizer. */
 #ifndef SEKISHO_TESTS_GUARD_H
 #define SEKISHO_TESTS_GUARD_H
 

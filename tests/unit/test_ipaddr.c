@@ -38,7 +38,7 @@ static void
 assert_text(const char *got, const char *want, const char *what)
 {
 	if ((got == NULL) != (want == NULL) ||
-	    (got != NULL && strcmp(got, want) != 0))
+	    (got != NULL && want != NULL && strcmp(got, want) != 0))
 		fail_msg("%s: got %s, want %s", what, got ? got : "(null)",
 		    want ? want : "(null)");
 }
