@@ -44,8 +44,11 @@ bool hostname_equal(const struct hostname *a, const struct hostname *b);
  * apex itself is not). suffix has no leading dot. */
 bool hostname_is_below(const struct hostname *name, struct span suffix);
 
-/* Whether it looks like a name of a Kubernetes cluster's own DNS (".svc",
- * ".cluster.local", a single label …), which belongs in NO_PROXY. */
+/* Whether it looks like a name that only the cluster's or the site's own DNS
+ * knows, and so belongs in NO_PROXY: a single label, SERVICE.NAMESPACE.svc with
+ * or without the cluster's domain behind it, SERVICE.NAMESPACE (as far as it
+ * cannot be a public name: kubernetes.default, x.kube-system), .local (RFC
+ * 6762), .internal, .localhost (RFC 6761). A guess, good for a hint only. */
 bool hostname_is_in_cluster(const struct hostname *name);
 
 #endif
