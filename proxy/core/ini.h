@@ -15,6 +15,7 @@
 enum {
 	INI_LINE_MAX = 190,      /* bytes a line may have, without its end:
 				  * what Debian's inih takes whole */
+	INI_MESSAGE_MAX = 1024,  /* bytes of an error behind FILE:LINE */
 	INI_FILE_MAX = 64 << 20, /* bytes a file may have */
 };
 
@@ -35,9 +36,27 @@ typedef bool (*ini_entry_fn)(void *arg, const struct ini_entry *e);
  */
 typedef void (*ini_error_fn)(void *arg, const char *text);
 
-/* Reads text; name stands for it in messages. No multi-line values; comments
- * begin with ; or # at the start of a line, or with " ;" behind a value; a byte
- * order mark is fine. False when anything was wrong. */
+/* Where an error is, and where it goes. */
+struct ini_place {
+	const char *file;
+	unsigned line; /* 0: the file as a whole */
+	ini_error_fn error;
+	void *arg;
+};
+
+/* Reports "FILE:LINE: " and what fmt makes of the rest (without a newline; at
+ * most INI_MESSAGE_MAX bytes of it). For the callers' own errors too. */
+void ini_error_at(const struct ini_place *at, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Reads text; name stands for it in messages. One key = value a line, [section]
+ * lines, comments that begin with ; or # at the start of a line, or with " ;"
+ * behind a value; a byte order mark is fine. Refused: lines of more than
+ * INI_LINE_MAX bytes, bytes that are no text (UTF-8 without control characters
+ * but tab), indented lines (inih would join them to the value above), a line
+ * without =, an empty key or section name, anything behind a "]". Values may be
+ * empty, and keys may repeat: that is the caller's question. False when
+ * anything was wrong. */
 bool ini_parse_text(const char *name, struct span text, ini_entry_fn entry,
     ini_error_fn error, void *arg) MUST_CHECK;
 
