@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// fetch.js PROXY CA-FILE URL: prints "status N" or the error. CONNECT is
+// written out, as Node's standard library has no proxy agent.
+'use strict';
+const fs = require('fs');
+const http = require('http');
+const https = require('https');
+
+const [proxy, caFile, target] = process.argv.slice(2);
+const through = new URL(proxy);
+const url = new URL(target);
+const authority = `${url.hostname}:${url.port || 443}`;
+
+function fail(text) {
+	console.log(`error: ${text}`);
+	process.exitCode = 1;
+}
+
+const connect = http.request({
+	host: through.hostname,
+	port: through.port,
+	method: 'CONNECT',
+	path: authority,
+	headers: { Host: authority },
+	timeout: 30000,
+});
+connect.on('connect', (answer, socket) => {
+	if (answer.statusCode !== 200) {
+		fail(`${answer.statusCode} ${answer.statusMessage}`);
+		socket.destroy();
+		return;
+	}
+	https.get({
+		host: url.hostname,
+		path: url.pathname,
+		socket,
+		agent: false,
+		ca: fs.readFileSync(caFile),
+		servername: url.hostname,
+		headers: { Connection: 'close' },
+	}, (reply) => {
+		console.log(`status ${reply.statusCode}`);
+		reply.resume();
+	}).on('error', (e) => fail(e.message));
+});
+connect.on('error', (e) => fail(e.message));
+connect.end();

@@ -1,0 +1,3 @@
+module sekisho.example/fetch
+
+go 1.19

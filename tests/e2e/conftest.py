@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frame of the end-to-end tests: one lab a run, one gateway a test.
+
+Nothing is skipped: a machine that cannot make the lab fails the run and says
+why. SEKISHO_PROXY names the binary under test, SEKISHO_PROXY_RELEASE one
+without sanitizers for the figures of memory.
+"""
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TESTS))
+
+from lab.lab import Lab, LabError  # noqa: E402
+
+pytest.register_assert_rewrite("drivers")
+
+
+def pytest_configure(config):
+    config.addinivalue_line(
+        "markers", "gateway(settings): settings of this test's gateway")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Lets fixtures see whether their test has failed."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        item.has_failed = True
+
+
+def binary_from(variable, default):
+    """Path of a gateway binary; fails the test when it is not there."""
+    path = os.environ.get(variable, str(TESTS.parent / default))
+    if not os.access(path, os.X_OK):
+        pytest.fail(f"{path} is not there: build it, or name another with "
+                    f"{variable}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def the_lab():
+    try:
+        instance = Lab()
+        instance.__enter__()
+    except LabError as e:
+        pytest.exit(f"no lab: {e}", returncode=1)
+    yield instance
+    instance.close()
+
+
+@pytest.fixture
+def lab(the_lab):
+    """The session's lab, with nothing left over from the test before."""
+    the_lab.reset()
+    return the_lab
+
+
+@pytest.fixture
+def start_gateway(lab, request):
+    """Starts gateways; each is stopped in order after the test and judged by
+    its exit status and by what the sanitizers said."""
+    started = []
+
+    def start(settings=None, variable="SEKISHO_PROXY",
+              default="build/dev/sekisho-proxy"):
+        gateway = lab.start_gateway(binary_from(variable, default), settings)
+        started.append(gateway)
+        return gateway
+
+    yield start
+    for gateway in started:
+        try:
+            gateway.stop()
+        finally:
+            if getattr(request.node, "has_failed", False):
+                print(gateway.transcript())
+
+
+@pytest.fixture
+def gateway(start_gateway, request):
+    """A gateway for region us-1, with the settings of @pytest.mark.gateway."""
+    mark = request.node.get_closest_marker("gateway")
+    return start_gateway(mark.args[0] if mark else None)

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small internet in network namespaces; see README.md."""
