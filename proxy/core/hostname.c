@@ -3,75 +3,21 @@
 
 #include <arpa/inet.h>
 
-/* Letters, digits and hyphen as they are stored; 0: not part of a name. */
-static const char name_byte[256] = {['-'] = '-',
-    ['0'] = '0',
-    '1',
-    '2',
-    '3',
-    '4',
-    '5',
-    '6',
-    '7',
-    '8',
-    '9',
-    ['A'] = 'a',
-    'b',
-    'c',
-    'd',
-    'e',
-    'f',
-    'g',
-    'h',
-    'i',
-    'j',
-    'k',
-    'l',
-    'm',
-    'n',
-    'o',
-    'p',
-    'q',
-    'r',
-    's',
-    't',
-    'u',
-    'v',
-    'w',
-    'x',
-    'y',
-    'z',
-    ['a'] = 'a',
-    'b',
-    'c',
-    'd',
-    'e',
-    'f',
-    'g',
-    'h',
-    'i',
-    'j',
-    'k',
-    'l',
-    'm',
-    'n',
-    'o',
-    'p',
-    'q',
-    'r',
-    's',
-    't',
-    'u',
-    'v',
-    'w',
-    'x',
-    'y',
-    'z'};
+/* The bytes of a name as they are stored, at [high nibble][low nibble]; 0: not
+ * part of any name. */
+static const char name_byte[16][16] = {
+    [2] = "\0\0\0\0\0\0\0\0\0\0\0\0\0-.",
+    [3] = "0123456789",
+    [4] = "\0abcdefghijklmno",
+    [5] = "pqrstuvwxyz",
+    [6] = "\0abcdefghijklmno",
+    [7] = "pqrstuvwxyz",
+};
 
 static char
 stored(char c)
 {
-	return name_byte[(unsigned char)c];
+	return name_byte[(unsigned char)c >> 4][(unsigned char)c & 15];
 }
 
 static bool
@@ -92,8 +38,9 @@ static bool
 is_zone(struct span s)
 {
 	for (size_t i = 0; i < s.len; i++) {
-		if (stored(s.ptr[i]) == '\0' &&
-		    memchr("._~%", s.ptr[i], 4) == NULL)
+		char c = s.ptr[i];
+
+		if (stored(c) == '\0' && c != '_' && c != '~' && c != '%')
 			return false;
 	}
 	return s.len > 0;
@@ -153,10 +100,11 @@ is_name(struct span s, struct span *last)
 	if (s.len == 0 || s.len > HOSTNAME_MAX)
 		return false;
 	for (size_t i = 0; i < s.len; i++) {
-		if (stored(s.ptr[i]) != '\0')
+		if (stored(s.ptr[i]) == '\0')
+			return false;
+		if (s.ptr[i] != '.')
 			continue;
-		if (s.ptr[i] != '.' ||
-		    !is_label(span_of(s.ptr + start, i - start)))
+		if (!is_label(span_of(s.ptr + start, i - start)))
 			return false;
 		start = i + 1;
 	}
@@ -184,11 +132,8 @@ hostname_parse(struct hostname *out, struct span text)
 	if (is_number(last))
 		return HOSTNAME_ADDRESS;
 	out->len = (uint8_t)text.len;
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-
-		out->text[i] = c == '.' ? c : stored(c);
-	}
+	for (size_t i = 0; i < text.len; i++)
+		out->text[i] = stored(text.ptr[i]);
 	out->text[text.len] = '\0';
 	return HOSTNAME_NAME;
 }
