@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-# Writes the lists FILES (relative to ROOT) as C text to OUT.
-set(c "/* Generated from allowlists/. */\n#include \"core/allowlist.h\"\n\n")
-string(APPEND c "const struct allowlist_file allowlist_builtin[] = {\n")
+# Writes the lists FILES (relative to ROOT) as a C table to OUT. Bytes, not
+# string literals: ISO C promises only 4095 characters for one of those.
+set(arrays "")
+set(table "")
 set(count 0)
 foreach(name IN LISTS FILES)
 	file(READ ${ROOT}/${name} hex HEX)
 	string(LENGTH "${hex}" digits)
 	math(EXPR len "${digits} / 2")
-	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "\\\\x\\1" bytes "${hex}")
-	# Lines of 16 bytes keep literals short; the parts join.
-	string(REGEX REPLACE "((\\\\x[0-9a-f][0-9a-f])(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?(\\\\x[0-9a-f][0-9a-f])?)" "\"\\1\"\n\t" bytes "${bytes}")
-	string(APPEND c "\t{\"${name}\",\n\t${bytes}, ${len}},\n")
+	string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
+	string(REGEX REPLACE "(0a,)" "\\1\n" bytes "${bytes}")
+	string(APPEND arrays "/* ${name} */\n"
+		"static const unsigned char list_${count}[] = {\n${bytes}0};\n\n")
+	string(APPEND table
+		"\t{\"${name}\", (const char *)list_${count}, ${len}},\n")
 	math(EXPR count "${count} + 1")
 endforeach()
-string(APPEND c "};\n\nconst size_t allowlist_builtin_count = ${count};\n")
-file(WRITE ${OUT} "${c}")
+file(WRITE ${OUT} "/* Generated from allowlists/. */\n"
+	"#include \"core/allowlist.h\"\n\n${arrays}"
+	"const struct allowlist_file allowlist_builtin[] = {\n${table}};\n\n"
+	"const size_t allowlist_builtin_count = ${count};\n")
