@@ -23,6 +23,7 @@ typedef const char *(*dial_filter_fn)(
     void *arg, const struct ip_endpoint *to, enum outcome *why);
 
 struct dial_options {
+	uint16_t port;             /* at every address; host byte order */
 	uint32_t timeout_ms;       /* whole dial, all addresses */
 	uint32_t attempt_delay_ms; /* RFC 8305 section 5: 250 ms */
 	dial_filter_fn filter;     /* NULL: everything may be dialled */
@@ -49,13 +50,13 @@ struct dial_result {
 
 typedef void (*dial_done_fn)(void *arg, const struct dial_result *res);
 
-/* Starts to connect to port at addrs (copied), in that order. Sets *out and
- * promises exactly one later call of done, never before this function has
- * returned; or returns why not (internal_error), and done is never called.
- * When all addresses are forbidden, that too comes by done. */
+/* Starts to connect to addrs (at least one; copied, like opt), in that order.
+ * Sets *out and promises exactly one later call of done, never before this
+ * function has returned; or returns why not (internal_error), and done is never
+ * called. When all addresses are forbidden, that too comes by done. */
 enum outcome dial_start(struct dial **out, struct loop *loop,
-    const struct addr_list *addrs, uint16_t port,
-    const struct dial_options *opt, dial_done_fn done, void *arg) MUST_CHECK;
+    const struct addr_list *addrs, const struct dial_options *opt,
+    dial_done_fn done, void *arg) MUST_CHECK;
 
 /* Closes all attempts and sets *d to NULL; done will not be called. NULL in *d
  * is fine. */

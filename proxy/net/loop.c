@@ -458,6 +458,7 @@ loop_run(struct loop *l)
 	l->now_ns = clock_now_ns();
 	while (!atomic_load_explicit(&l->stopping, memory_order_relaxed))
 		run_turn(l);
+	atomic_store(&l->stopping, false);
 }
 
 struct loop *

@@ -57,7 +57,8 @@ void loop_free(struct loop *l); /* NULL is fine */
 /* Runs until loop_stop(). */
 void loop_run(struct loop *l);
 
-/* Ends loop_run() after the turn in hand, for good. Any thread. */
+/* Ends loop_run() after the turn in hand, or the next one at once; a later
+ * loop_run() goes on. Any thread. */
 void loop_stop(struct loop *l);
 
 /* CLOCK_MONOTONIC in nanoseconds, read once a turn. */

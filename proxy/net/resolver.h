@@ -43,8 +43,9 @@ struct resolver_options {
 	size_t server_count;
 	uint32_t timeout_ms; /* per try */
 	unsigned attempts;
-	uint32_t min_ttl_s, max_ttl_s, negative_ttl_s;
-	uint32_t stale_s; /* 0: never serve expired answers */
+	uint32_t min_ttl_ms, max_ttl_ms; /* answers are kept so long */
+	uint32_t negative_ttl_ms;        /* failures; 0: not at all */
+	uint32_t stale_ms;               /* 0: never serve expired answers */
 	bool prefetch;
 	enum resolver_family family;
 	const char *hosts_file; /* NULL: /etc/hosts, which is asked first */
