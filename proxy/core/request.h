@@ -3,7 +3,7 @@
  * The head of an HTTP CONNECT request: strict, one spelling, everything else
  * refused (RFC 9112 sections 2, 3.2.3 and 5; RFC 9110 section 9.3.6). Pure and
  * incremental: works on a buffer that only grows, allocates nothing, remembers
- * where it stopped, so that each byte is looked at once. */
+ * where it stopped, so that the cost does not grow with the number of reads. */
 #ifndef SEKISHO_CORE_REQUEST_H
 #define SEKISHO_CORE_REQUEST_H
 
@@ -29,8 +29,10 @@ struct request {
 	/* Results. */
 	struct endpoint target;         /* with REQUEST_DONE */
 	struct request_slice authority; /* the target as sent; set as soon as
-					 * the request line is there, also for
-					 * a REQUEST_BAD behind it */
+					 * a CONNECT line is there, also for a
+					 * REQUEST_BAD in or behind it. Absent
+					 * where it may hold a secret: with
+					 * userinfo, or another method's URL */
 	struct request_slice authorization; /* value of Proxy-Authorization */
 	size_t head_len;    /* bytes up to and with the blank line; what stands
 			     * behind belongs to the tunnel */
@@ -41,24 +43,32 @@ struct request {
 	const char *detail; /* with REQUEST_BAD: what exactly, static ASCII */
 
 	/* The parser's own. */
-	size_t limit;      /* bytes that a head may have */
-	size_t line_start; /* of the line being read */
-	size_t scanned;    /* bytes looked at so far */
-	unsigned lines;    /* lines complete so far */
-	unsigned hosts;    /* Host lines seen */
+	size_t limit;            /* bytes that a head may have */
+	size_t line_start;       /* of the line being read */
+	size_t scanned;          /* bytes looked at so far */
+	unsigned lines;          /* lines complete so far */
+	unsigned hosts;          /* Host lines seen */
+	unsigned authorizations; /* Proxy-Authorization lines seen */
 };
 
 /* Prepares for a new head of at most limit bytes. */
 void request_init(struct request *r, size_t limit);
 
 /* Reads on: buf holds all bytes so far, the first len of them valid, and those
- * of earlier calls unchanged (buf itself may have moved). A head that is not
- * complete within limit bytes is header_too_large. Bare CR, bare LF, NUL and
- * other control bytes, non-ASCII bytes, folded lines, a blank before a colon,
- * an empty first line, versions other than 1.0 and 1.1, an HTTP/1.1 head
- * without exactly one Host line (1.0: at most one), Transfer-Encoding, and a
- * Content-Length other than 0 are bad_request. A valid request line with
- * another method is method_not_allowed. */
+ * of earlier calls unchanged (buf itself may have moved). After REQUEST_DONE or
+ * REQUEST_BAD it only says the same again. The first fault in the order of
+ * bytes decides, so the answer is the same however the bytes were cut into
+ * reads.
+ *
+ * bad_request at once: bare CR, bare LF, NUL and other control bytes, non-ASCII
+ * bytes. When the line is complete: a request line that is not METHOD TARGET
+ * HTTP/1.0 or HTTP/1.1 with single blanks, an empty first line, a target that
+ * is not host:port, folded lines, a blank before a colon, field names that are
+ * no tokens, a second Host or Proxy-Authorization, Transfer-Encoding, a
+ * Content-Length other than 0. With the blank line: HTTP/1.1 without Host. A
+ * head of exactly limit bytes is taken; one that does not end within limit
+ * bytes is header_too_large. A valid request line with another method (methods
+ * are case-sensitive) is method_not_allowed. */
 enum request_status request_parse(
     struct request *r, const char *buf, size_t len) MUST_CHECK;
 
