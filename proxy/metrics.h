@@ -23,6 +23,19 @@ counter_add(counter *c, uint64_t n)
 	    memory_order_relaxed);
 }
 
+/* For gauges: taking away, and setting. */
+static inline void
+counter_sub(counter *c, uint64_t n)
+{
+	counter_add(c, (uint64_t)0 - n);
+}
+
+static inline void
+counter_set(counter *c, uint64_t n)
+{
+	atomic_store_explicit(c, n, memory_order_relaxed);
+}
+
 static inline uint64_t
 counter_get(const counter *c)
 {

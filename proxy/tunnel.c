@@ -1,2 +1,402 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "core/span.h"
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Both directions are the same code over two ends of one struct. An end's bytes
+ * are moved until it has none, or the other end takes no more, or others had to
+ * wait long enough.
+ *
+ * Small reads go through the buffer by recv and send, which takes the fewest
+ * system calls. A large one says that more of its kind will come: that end is
+ * then moved by splice(2). What the other end does not take waits in a pipe, so
+ * that neither memory nor a descriptor is held while nothing waits. When no
+ * pipe is to be had, the rest is kept in a piece of memory of just that size,
+ * and nothing more is read until it is gone. */
+#include "tunnel.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	BULK_AT = 64 * 1024, /* a read of this size is followed by more */
+	SPLICE_MAX = 1024 * 1024,
+	MAX_TURNS = 16,         /* moves of one end before others are served */
+	BULK_UNTIL = 16 * 1024, /* smaller moves than this are copied again */
+	/* When no pipe is left, no more than this is read at a time, as memory
+	 * must keep what a slow reader does not take. */
+	READ_WITHOUT_PIPE = 16 * 1024,
+};
+
+struct stash {
+	size_t len, sent;
+	char data[];
+};
+
+/* What a step of moving bytes came to. */
+enum step {
+	STEP_MOVED,   /* go on */
+	STEP_BLOCKED, /* no bytes, or the other end takes no more */
+	STEP_OVER,    /* the tunnel has ended; touch it no more */
+};
+
+static struct tunnel_end *
+other_end(struct tunnel *t, const struct tunnel_end *e)
+{
+	return e == &t->client ? &t->upstream : &t->client;
+}
+
+static bool
+has_pending(const struct tunnel_end *e)
+{
+	return e->stash != NULL || (e->pipe != NULL && e->pipe->filled > 0);
+}
+
+static void
+end_release(struct tunnel *t, struct tunnel_end *e, bool reset)
+{
+	pipe_give_back(&t->relay->pipes, &e->pipe);
+	free(e->stash);
+	e->stash = NULL;
+	if (reset && e->watch.fd >= 0) {
+		const struct linger now = {.l_onoff = 1, .l_linger = 0};
+
+		(void)setsockopt(
+		    e->watch.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	}
+	watch_close(t->relay->loop, &e->watch);
+}
+
+void
+tunnel_close(struct tunnel *t, bool reset)
+{
+	t->over = true;
+	loop_undefer(&t->again);
+	end_release(t, &t->client, reset);
+	end_release(t, &t->upstream, reset);
+}
+
+static enum step
+finish(struct tunnel *t, enum outcome why, int error_number)
+{
+	/* A reset of one side is passed on to the other as what it is. */
+	tunnel_close(
+	    t, why == OUTCOME_CLIENT_RESET || why == OUTCOME_UPSTREAM_RESET);
+	t->ended(t, why, error_number);
+	return STEP_OVER;
+}
+
+static enum step
+end_failed(struct tunnel *t, const struct tunnel_end *e, int error_number)
+{
+	return finish(t,
+	    e == &t->client ? OUTCOME_CLIENT_RESET : OUTCOME_UPSTREAM_RESET,
+	    error_number);
+}
+
+/* --- keeping what the other end does not take ------------------------------
+ */
+
+static bool
+keep_in_stash(struct tunnel_end *e, struct span rest)
+{
+	struct stash *s = malloc(sizeof(*s) + rest.len);
+
+	if (s == NULL)
+		return false;
+	s->len = rest.len;
+	s->sent = 0;
+	memcpy(s->data, rest.ptr, rest.len);
+	e->stash = s;
+	return true;
+}
+
+static bool
+keep(struct tunnel *t, struct tunnel_end *e, struct span rest)
+{
+	ssize_t n;
+
+	if (e->pipe == NULL)
+		e->pipe = pipe_borrow(&t->relay->pipes);
+	if (e->pipe == NULL || e->pipe->capacity < rest.len)
+		return keep_in_stash(e, rest);
+	n = write(e->pipe->wr, rest.ptr, rest.len);
+	e->pipe->filled = n > 0 ? (size_t)n : 0;
+	if (e->pipe->filled == rest.len)
+		return true;
+	/* Its pages were less than promised: the rest must go out after what is
+	 * in it, so all of it goes to the stash, and the pipe away. */
+	pipe_give_back(&t->relay->pipes, &e->pipe);
+	return keep_in_stash(e, rest);
+}
+
+/* --- out: to the other end -------------------------------------------------
+ */
+
+static enum step
+send_failed(struct tunnel *t, const struct tunnel_end *to)
+{
+	if (errno == EAGAIN)
+		return STEP_BLOCKED;
+	return end_failed(t, to, errno);
+}
+
+static enum step
+drain_stash(struct tunnel *t, struct tunnel_end *e, struct tunnel_end *to)
+{
+	struct stash *s = e->stash;
+
+	while (s->sent < s->len) {
+		ssize_t n = send(to->watch.fd, s->data + s->sent,
+		    s->len - s->sent, MSG_NOSIGNAL);
+
+		if (n < 0)
+			return send_failed(t, to);
+		s->sent += (size_t)n;
+	}
+	free(s);
+	e->stash = NULL;
+	return STEP_MOVED;
+}
+
+static enum step
+drain_pipe(struct tunnel *t, struct tunnel_end *e, struct tunnel_end *to)
+{
+	while (e->pipe->filled > 0) {
+		ssize_t n = splice(e->pipe->rd, NULL, to->watch.fd, NULL,
+		    e->pipe->filled, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+		if (n < 0)
+			return send_failed(t, to);
+		e->pipe->filled -= (size_t)n;
+	}
+	pipe_give_back(&t->relay->pipes, &e->pipe);
+	return STEP_MOVED;
+}
+
+static enum step
+drain(struct tunnel *t, struct tunnel_end *e)
+{
+	struct tunnel_end *to = other_end(t, e);
+	enum step step = STEP_MOVED;
+
+	if (e->stash != NULL)
+		step = drain_stash(t, e, to);
+	if (step == STEP_MOVED && e->pipe != NULL)
+		step = drain_pipe(t, e, to);
+	return step;
+}
+
+/* --- in: from an end --------------------------------------------------------
+ */
+
+static void
+count_bytes(struct tunnel *t, struct tunnel_end *e, size_t n)
+{
+	uint64_t now = loop_now(t->relay->loop);
+
+	e->bytes += n;
+	t->last_ns = now;
+	if (e == &t->upstream && t->first_down_ns == 0)
+		t->first_down_ns = now;
+}
+
+static enum step
+read_failed(struct tunnel *t, struct tunnel_end *e)
+{
+	if (errno != EAGAIN)
+		return end_failed(t, e, errno);
+	e->readable = false;
+	return STEP_BLOCKED;
+}
+
+static enum step
+pass_on(struct tunnel *t, struct tunnel_end *e, struct span data)
+{
+	struct tunnel_end *to = other_end(t, e);
+	ssize_t n = send(to->watch.fd, data.ptr, data.len, MSG_NOSIGNAL);
+
+	if (n < 0) {
+		if (errno != EAGAIN)
+			return end_failed(t, to, errno);
+		n = 0;
+	}
+	if ((size_t)n == data.len)
+		return STEP_MOVED;
+	if (!keep(t, e, span_of(data.ptr + (size_t)n, data.len - (size_t)n)))
+		return finish(t, OUTCOME_INTERNAL_ERROR, ENOMEM);
+	return STEP_BLOCKED;
+}
+
+static enum step
+copy_once(struct tunnel *t, struct tunnel_end *e)
+{
+	char *buffer = t->relay->buffer;
+	ssize_t room = pipe_can_borrow(&t->relay->pipes) ? RELAY_BUFFER
+							 : READ_WITHOUT_PIPE;
+	ssize_t n = recv(e->watch.fd, buffer, (size_t)room, 0);
+
+	if (n < 0)
+		return read_failed(t, e);
+	if (n == 0) {
+		e->ended = true;
+		return STEP_MOVED;
+	}
+	if (n < room) {
+		/* A short read has emptied the socket (epoll(7)); when the
+		 * peer's FIN was announced before it, it has read up to that,
+		 * and the read that would return 0 need not be made. */
+		e->readable = false;
+		e->ended = e->hup;
+	}
+	e->bulk = n >= BULK_AT;
+	count_bytes(t, e, (size_t)n);
+	return pass_on(t, e, span_of(buffer, (size_t)n));
+}
+
+static enum step
+splice_once(struct tunnel *t, struct tunnel_end *e)
+{
+	ssize_t n = splice(e->watch.fd, NULL, e->pipe->wr, NULL, SPLICE_MAX,
+	    SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+	if (n <= 0)
+		pipe_give_back(&t->relay->pipes, &e->pipe);
+	if (n < 0)
+		return read_failed(t, e);
+	if (n == 0) {
+		e->ended = true;
+		return STEP_MOVED;
+	}
+	e->pipe->filled = (size_t)n;
+	e->bulk = n >= BULK_UNTIL;
+	count_bytes(t, e, (size_t)n);
+	return STEP_MOVED;
+}
+
+/* Every byte read here has been passed on: tell the other end that no more will
+ * follow; when that was so the other way already, the tunnel is over. The side
+ * that ended first gives the outcome its name. */
+static enum step
+pass_end_on(struct tunnel *t, struct tunnel_end *e)
+{
+	struct tunnel_end *to = other_end(t, e);
+
+	e->shut = true;
+	if (to->shut)
+		return finish(t,
+		    to == &t->client ? OUTCOME_CLIENT_CLOSED
+				     : OUTCOME_UPSTREAM_CLOSED,
+		    0);
+	t->last_ns = loop_now(t->relay->loop);
+	if (shutdown(to->watch.fd, SHUT_WR) != 0)
+		return end_failed(t, to, errno);
+	return STEP_BLOCKED;
+}
+
+static enum step
+move_once(struct tunnel *t, struct tunnel_end *e)
+{
+	enum step step = drain(t, e);
+
+	if (step != STEP_MOVED)
+		return step;
+	if (e->ended)
+		return e->shut ? STEP_BLOCKED : pass_end_on(t, e);
+	if (!e->readable)
+		return STEP_BLOCKED;
+	if (e->bulk)
+		e->pipe = pipe_borrow(&t->relay->pipes);
+	return e->pipe != NULL ? splice_once(t, e) : copy_once(t, e);
+}
+
+static void serve_again(void *arg);
+
+/* Moves e's bytes as far as they go. False: the tunnel has ended. */
+static bool
+pump(struct tunnel *t, struct tunnel_end *e)
+{
+	for (int turn = 0; turn < MAX_TURNS; turn++) {
+		switch (move_once(t, e)) {
+		case STEP_MOVED:
+			break;
+		case STEP_BLOCKED:
+			return true;
+		case STEP_OVER:
+			return false;
+		}
+	}
+	loop_defer(t->relay->loop, &t->again, serve_again, t);
+	return true;
+}
+
+static void
+serve_again(void *arg)
+{
+	tunnel_start(arg);
+}
+
+void
+tunnel_start(struct tunnel *t)
+{
+	if (pump(t, &t->client))
+		(void)pump(t, &t->upstream);
+}
+
+/* The kernel says that nothing will follow what is in the socket: a FIN, or an
+ * error, which the next read returns. */
+#define END_EVENTS (EPOLLRDHUP | EPOLLHUP | EPOLLERR)
+
+void
+tunnel_note_event(struct tunnel_end *end, uint32_t events)
+{
+	if (events & (EPOLLIN | END_EVENTS))
+		end->readable = true;
+	if (events & END_EVENTS)
+		end->hup = (events & EPOLLERR) == 0;
+}
+
+void
+tunnel_on_event(struct tunnel *t, struct tunnel_end *end, uint32_t events)
+{
+	struct tunnel_end *from = other_end(t, end);
+
+	assert(!t->over);
+	tunnel_note_event(end, events);
+	if ((events & (EPOLLIN | END_EVENTS)) && !pump(t, end))
+		return;
+	if ((events & EPOLLOUT) && has_pending(from))
+		(void)pump(t, from);
+}
+
+void
+tunnel_init(struct tunnel *t, struct relay *relay, tunnel_ended_fn ended)
+{
+	t->relay = relay;
+	t->ended = ended;
+	t->last_ns = loop_now(relay->loop);
+}
+
+bool
+tunnel_send_up(struct tunnel *t, struct span data)
+{
+	ssize_t n =
+	    send(t->upstream.watch.fd, data.ptr, data.len, MSG_NOSIGNAL);
+
+	t->client.bytes += data.len;
+	/* A failure shows again, as an end, when the tunnel starts. */
+	if (n < 0)
+		n = 0;
+	if ((size_t)n == data.len)
+		return true;
+	return keep(
+	    t, &t->client, span_of(data.ptr + (size_t)n, data.len - (size_t)n));
+}
+
+bool
+tunnel_is_half_closed(const struct tunnel *t)
+{
+	return t->client.ended || t->upstream.ended;
+}

@@ -39,7 +39,7 @@ struct message {
 struct loop {
 	int epoll_fd;
 	atomic_bool stopping;
-	uint64_t now_ns;
+	uint64_t now_ns, turn;
 	struct slot *table; /* by descriptor */
 	size_t table_len;
 	struct timer *timers; /* the one with the least key */
@@ -63,6 +63,12 @@ uint64_t
 loop_now(const struct loop *l)
 {
 	return l->now_ns;
+}
+
+uint64_t
+loop_turn(const struct loop *l)
+{
+	return l->turn;
 }
 
 /* --- messages from other threads ----------------------------------------- */
@@ -184,10 +190,10 @@ loop_rewatch(struct loop *l, struct watch *w, uint32_t events)
 void
 loop_release(struct loop *l, struct watch *w)
 {
-	if (w->fd < 0)
-		return;
-	assert(l->table[w->fd].watch == w);
-	l->table[w->fd].watch = NULL;
+	/* A watch may hold a descriptor that was never registered. */
+	if (w->fd >= 0 && (size_t)w->fd < l->table_len &&
+	    l->table[w->fd].watch == w)
+		l->table[w->fd].watch = NULL;
 	w->fd = -1;
 }
 
@@ -445,6 +451,7 @@ run_turn(struct loop *l)
 	n = epoll_wait(l->epoll_fd, events, EVENTS_PER_TURN, sleep_ms(l));
 	assert(n >= 0 || errno == EINTR);
 	l->now_ns = clock_now_ns();
+	l->turn++;
 	for (int i = 0; i < n; i++)
 		deliver(l, &events[i]);
 	run_list(&l->due);

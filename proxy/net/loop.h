@@ -64,7 +64,10 @@ void loop_stop(struct loop *l);
 /* CLOCK_MONOTONIC in nanoseconds, read once a turn. */
 uint64_t loop_now(const struct loop *l);
 
-/* The same clock, read now. */
+/* The number of the turn in hand. */
+uint64_t loop_turn(const struct loop *l);
+
+/* CLOCK_MONOTONIC, read now. */
 uint64_t clock_now_ns(void);
 
 /* Starts to deliver events of fd to w->fn; w->fd and w->fn are set here. False
@@ -86,7 +89,8 @@ void loop_release(struct loop *l, struct watch *w);
 void loop_adopt(struct loop *l, struct watch *w, int fd, watch_fn fn);
 
 /* Closes w->fd, which ends the watch too: events of this turn that are still on
- * their way are not delivered. w->fd becomes -1; -1 is fine. */
+ * their way are not delivered. w->fd becomes -1; -1 is fine, and so is a
+ * descriptor that was put there without loop_watch(). */
 void watch_close(struct loop *l, struct watch *w);
 
 /* Sets or moves a timer; moving it later, the common case, is O(1). fn is

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The relay between two connected sockets. Bytes go through the worker's one
+ * buffer; a direction that moves a lot goes on with splice(2) through a
+ * borrowed pipe. An idle tunnel owns no buffer. Back-pressure is the kernel's:
+ * a side is not read while the other does not take. Each side's FIN is passed
+ * on by itself, a reset is passed on as a reset.
+ *
+ * A tunnel is embedded in its session, which is told of the end once, by the
+ * ended callback, never inside a call to tunnel_*; after it no event comes. */
+#ifndef SEKISHO_TUNNEL_H
+#define SEKISHO_TUNNEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/outcome.h"
+#include "core/span.h"
+#include "net/loop.h"
+#include "pipes.h"
+
+enum {
+	RELAY_BUFFER = 256 * 1024
+};
+
+/* What all tunnels of a worker share. */
+struct relay {
+	struct loop *loop;
+	struct pipe_pool pipes;
+	char *buffer; /* RELAY_BUFFER bytes, free between events */
+};
+
+struct tunnel;
+
+/* Bytes that found no pipe to wait in. */
+struct stash;
+
+/* One end, and what was read from it and waits for the other end. */
+struct tunnel_end {
+	struct watch watch;
+	struct pipe_pair *pipe;
+	struct stash *stash; /* goes out before the pipe's bytes */
+	uint64_t bytes;      /* read here and passed on */
+	bool readable; /* may hold bytes or an end that we have not read */
+	bool hup;      /* the peer's FIN has arrived */
+	bool ended;    /* end of file was read */
+	bool shut;     /* ... and passed on to the other end */
+	bool bulk;     /* goes by splice */
+};
+
+typedef void (*tunnel_ended_fn)(
+    struct tunnel *t, enum outcome why, int error_number);
+
+struct tunnel {
+	struct relay *relay;
+	struct tunnel_end client, upstream;
+	tunnel_ended_fn ended;
+	struct deferred again;  /* one side had its turn, and there is more */
+	uint64_t last_ns;       /* loop time of the last byte either way */
+	uint64_t first_down_ns; /* of the first byte from upstream; 0: none */
+	bool over;
+};
+
+/* The watches of both ends deliver already, to functions of the owner, who
+ * hands events on by tunnel_on_event(). Ends keep their flags (readable, hup).
+ */
+void tunnel_init(struct tunnel *t, struct relay *relay, tunnel_ended_fn ended);
+
+/* Bytes that the owner has read from the client: they are the first to go up.
+ * False when there is no memory to keep what the socket does not take. */
+bool tunnel_send_up(struct tunnel *t, struct span data) MUST_CHECK;
+
+/* Moves what there is to move, both ways: to be called once after the start and
+ * then for every event. end is &t->client or &t->upstream. */
+void tunnel_start(struct tunnel *t);
+void tunnel_on_event(struct tunnel *t, struct tunnel_end *end, uint32_t events);
+
+/* Notes an event without acting on it, while the owner still has the word. */
+void tunnel_note_event(struct tunnel_end *end, uint32_t events);
+
+/* Whether one side has sent its FIN. */
+bool tunnel_is_half_closed(const struct tunnel *t);
+
+/* Closes both ends and gives everything back; the ended callback is not called.
+ * reset: the peers get a RST instead of a FIN (RFC 9293 section 3.5.3). */
+void tunnel_close(struct tunnel *t, bool reset);
+
+#endif
