@@ -1,2 +1,704 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "core/span.h"
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The callbacks stand in the order in which they happen. Each one is thin: it
+ * notes what came, goes on to the next state or ends the session, and touches
+ * nothing after that. */
+#include <assert.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "core/hello.h"
+#include "core/response.h"
+#include "session_internal.h"
+
+enum {
+	/* How long a tunnel is still before its sockets get TCP keep-alives:
+	 * most never live that long, and save the system calls. */
+	KEEPALIVE_AFTER_MS = 60 * 1000,
+	/* Shorter than the idle time of the common NATs and firewalls (350 s
+	 * and up), so that a quiet MQTT tunnel stays in their tables. */
+	KEEPALIVE_IDLE_S = 60,
+	KEEPALIVE_INTERVAL_S = 30,
+	KEEPALIVE_PROBES = 5,
+};
+
+static void session_dial(struct session *s, const struct addr_list *addrs);
+static void session_establish(struct session *s);
+static void session_on_head(struct session *s);
+static void session_on_hello(struct session *s);
+static void session_resolve(struct session *s, const struct endpoint *target);
+static void session_set_relay_timer(struct session *s);
+
+struct session *
+session_of_tunnel(struct tunnel *t)
+{
+	return (struct session *)(void *)((char *)t -
+					  offsetof(struct session, tunnel));
+}
+
+static struct session *
+session_of_client(struct watch *w)
+{
+	return session_of_tunnel(
+	    (struct tunnel *)(void *)((char *)w -
+				      offsetof(struct tunnel, client.watch)));
+}
+
+static struct session *
+session_of_upstream(struct watch *w)
+{
+	return session_of_tunnel(
+	    (struct tunnel *)(void *)((char *)w -
+				      offsetof(struct tunnel, upstream.watch)));
+}
+
+struct session *
+session_of_timer(struct timer *t)
+{
+	return (struct session *)(void *)((char *)t -
+					  offsetof(struct session, timer));
+}
+
+void
+session_enter(struct session *s, enum session_state next)
+{
+	assert(next > s->state); /* a session only moves forward */
+	s->state = next;
+}
+
+/* --- the end ----------------------------------------------------------------
+ */
+
+static void
+session_free(void *arg)
+{
+	struct session *s = arg;
+	struct gate *gate = s->gate;
+
+	policy_unref(s->policy);
+	free(s->name);
+	free(s->sni);
+	free(s);
+	gate->freed(gate->freed_arg);
+}
+
+void
+session_close(struct session *s)
+{
+	session_enter(s, SESSION_ENDED);
+	lookup_cancel(&s->lookup);
+	dial_cancel(&s->dial);
+	timer_clear(s->gate->relay.loop, &s->timer);
+	tunnel_close(&s->tunnel, false);
+	intake_free(&s->intake);
+	if (s->counted)
+		quota_leave(s->gate->quota, &s->client.addr);
+	quota_client_gone(s->gate->quota);
+	*s->link = s->next;
+	if (s->next != NULL)
+		s->next->link = s->link;
+	loop_free_later(s->gate->relay.loop, &s->dying, session_free, s);
+}
+
+void
+session_end(struct session *s, enum outcome why, const char *detail)
+{
+	/* A refusal was told of when it was sent; a client that leaves without
+	 * a byte (a port check) is not worth a line. */
+	if (s->state != SESSION_LINGER &&
+	    (s->state != SESSION_HEAD || s->intake != NULL))
+		session_report_end(s, why, detail);
+	session_close(s);
+}
+
+void
+session_end_all(struct gate *gate, enum outcome why)
+{
+	while (gate->sessions != NULL)
+		session_end(gate->sessions, why, NULL);
+}
+
+static void
+session_failed(struct session *s, const struct tunnel_end *end)
+{
+	session_end(s,
+	    end == &s->tunnel.client ? OUTCOME_CLIENT_RESET
+				     : OUTCOME_UPSTREAM_RESET,
+	    strerrordesc_np(errno));
+}
+
+/* --- reading from the client, before the relay ------------------------------
+ */
+
+enum intake_result {
+	INTAKE_BYTES,
+	INTAKE_WAIT,
+	INTAKE_OVER
+};
+
+static enum intake_result
+session_read_failed(struct session *s, ssize_t n)
+{
+	if (n < 0 && errno == EAGAIN) {
+		s->tunnel.client.readable = false;
+		return INTAKE_WAIT;
+	}
+	if (n < 0)
+		session_failed(s, &s->tunnel.client);
+	else
+		session_end(s, OUTCOME_CLIENT_CLOSED, NULL);
+	return INTAKE_OVER;
+}
+
+/* Reads once. Without an intake, into the worker's buffer, so that bytes that
+ * are dealt with at once are never kept. *all is every byte that waits.
+ * INTAKE_OVER: the session has ended. */
+static enum intake_result
+session_read(struct session *s, struct span *all)
+{
+	struct tunnel_end *client = &s->tunnel.client;
+	struct intake *in = s->intake;
+	char *to = s->gate->relay.buffer;
+	size_t room = RELAY_BUFFER;
+	ssize_t n;
+
+	if (!client->readable)
+		return INTAKE_WAIT;
+	if (in != NULL) {
+		if (!intake_grow(in)) {
+			session_end(s, OUTCOME_INTERNAL_ERROR, "out of memory");
+			return INTAKE_OVER;
+		}
+		to = in->data + in->len;
+		room = in->cap - in->len;
+	}
+	n = recv(client->watch.fd, to, room, 0);
+	if (n <= 0)
+		return session_read_failed(s, n);
+	if ((size_t)n < room)
+		client->readable = false;
+	if (in != NULL)
+		in->len += (size_t)n;
+	*all = in != NULL ? intake_bytes(in) : span_of(to, (size_t)n);
+	return INTAKE_BYTES;
+}
+
+/* Keeps bytes that lie in the worker's buffer; those of an intake are kept. */
+static bool
+session_keep(struct session *s, struct span data)
+{
+	if (s->intake != NULL || intake_add(&s->intake, data))
+		return true;
+	session_end(s, OUTCOME_INTERNAL_ERROR, "out of memory");
+	return false;
+}
+
+/* --- events of the client ----------------------------------------------------
+ */
+
+static void
+session_on_relay_event(
+    struct session *s, struct tunnel_end *end, uint32_t events)
+{
+	bool half_closed = tunnel_is_half_closed(&s->tunnel);
+
+	tunnel_on_event(&s->tunnel, end, events);
+	/* The time for the other side's end is shorter than the idle time. */
+	if (s->state == SESSION_RELAY && !half_closed &&
+	    tunnel_is_half_closed(&s->tunnel))
+		session_set_relay_timer(s);
+}
+
+static void
+session_on_client(struct watch *w, uint32_t events)
+{
+	struct session *s = session_of_client(w);
+
+	if (s->state == SESSION_RELAY) {
+		session_on_relay_event(s, &s->tunnel.client, events);
+		return;
+	}
+	tunnel_note_event(&s->tunnel.client, events);
+	switch (s->state) {
+	case SESSION_HEAD:
+		session_on_head(s);
+		break;
+	case SESSION_RESOLVING:
+	case SESSION_DIALING:
+		/* A FIN alone may be a client that will not send but listens.
+		 * With an error or both ways closed nobody is there. */
+		if (events & (EPOLLERR | EPOLLHUP))
+			session_end(s, OUTCOME_CLIENT_RESET, NULL);
+		break;
+	case SESSION_HELLO:
+		session_on_hello(s);
+		break;
+	case SESSION_LINGER:
+		session_on_linger(s);
+		break;
+	case SESSION_RELAY:
+	case SESSION_ENDED:
+		break;
+	}
+}
+
+bool
+session_watch_client(struct session *s)
+{
+	struct watch *w = &s->tunnel.client.watch;
+
+	if (s->watched)
+		return true;
+	s->watched = loop_watch(s->gate->relay.loop, w, w->fd,
+	    EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, session_on_client);
+	return s->watched;
+}
+
+/* --- head -------------------------------------------------------------------
+ */
+
+static void
+session_on_head_timeout(struct timer *t)
+{
+	struct session *s = session_of_timer(t);
+	struct span none = span_of(NULL, 0);
+
+	/* Nothing sent, nothing answered: a port check that stays on. */
+	if (s->intake == NULL)
+		session_close(s);
+	else
+		session_refuse(s, OUTCOME_HEADER_TIMEOUT, none, none);
+}
+
+static void
+session_wait_for_head(struct session *s)
+{
+	uint64_t wait_ms = s->gate->config->limits.header_timeout_ms;
+
+	if (!session_watch_client(s)) {
+		session_close(s);
+		return;
+	}
+	if (!timer_is_set(&s->timer))
+		timer_set(s->gate->relay.loop, &s->timer,
+		    s->accepted_ns + wait_ms * 1000000,
+		    session_on_head_timeout);
+}
+
+/* The head is complete: what stands behind it waits for the tunnel. */
+static bool
+session_keep_early_bytes(struct session *s, struct span all, size_t head_len)
+{
+	if (s->intake != NULL) {
+		intake_drop(&s->intake, head_len);
+		return true;
+	}
+	return all.len == head_len ||
+	       session_keep(s, span_of(all.ptr + head_len, all.len - head_len));
+}
+
+static void
+session_on_request(struct session *s, struct request *r, struct span all)
+{
+	struct endpoint target = r->target;
+
+	timer_clear(s->gate->relay.loop, &s->timer);
+	if (session_admit(s, &target) &&
+	    session_keep_early_bytes(s, all, r->head_len))
+		session_resolve(s, &target);
+}
+
+static void
+session_on_bad_request(
+    struct session *s, const struct request *r, struct span all)
+{
+	s->asked = request_slice_span(r->authority, all.ptr);
+	session_refuse_request(s, r->why, span_str(r->detail));
+}
+
+static void
+session_on_head(struct session *s)
+{
+	struct request fresh, *r = &fresh;
+	struct span all;
+
+	request_init(&fresh, s->gate->config->limits.header_bytes);
+	while (session_read(s, &all) == INTAKE_BYTES) {
+		if (s->intake != NULL)
+			r = &s->intake->request;
+		switch (request_parse(r, all.ptr, all.len)) {
+		case REQUEST_DONE:
+			session_on_request(s, r, all);
+			return;
+		case REQUEST_BAD:
+			session_on_bad_request(s, r, all);
+			return;
+		case REQUEST_MORE:
+			if (s->intake != NULL)
+				break;
+			if (!session_keep(s, all))
+				return;
+			s->intake->request = fresh;
+			break;
+		}
+	}
+	if (s->state == SESSION_HEAD)
+		session_wait_for_head(s);
+}
+
+/* --- name to address, address to connection ---------------------------------
+ */
+
+static void
+session_on_resolved(void *arg, enum outcome why, const struct addr_list *addrs,
+    const char *detail)
+{
+	struct session *s = arg;
+
+	assert(s->state == SESSION_RESOLVING);
+	s->lookup = NULL; /* a handle dies with its one callback */
+	s->dns_ns = loop_now(s->gate->relay.loop) - s->phase_ns;
+	histogram_add(&s->gate->metrics->dns_time, s->dns_ns);
+	if (why == OUTCOME_OK)
+		session_dial(s, addrs);
+	else
+		session_refuse_upstream(s, why, detail);
+}
+
+static void
+session_resolve(struct session *s, const struct endpoint *target)
+{
+	const struct addr_list *addrs;
+	enum outcome why;
+
+	session_enter(s, SESSION_RESOLVING);
+	s->phase_ns = loop_now(s->gate->relay.loop);
+	if (!session_watch_client(s)) {
+		session_refuse_upstream(
+		    s, OUTCOME_INTERNAL_ERROR, strerrordesc_np(errno));
+		return;
+	}
+	if (resolver_cached(s->gate->resolver, &target->host, &addrs)) {
+		s->dns_ns = 0;
+		session_dial(s, addrs);
+		return;
+	}
+	why = lookup_start(&s->lookup, s->gate->resolver, &target->host,
+	    session_on_resolved, s);
+	if (why != OUTCOME_OK)
+		session_refuse_upstream(s, why, NULL);
+}
+
+static const char *
+session_filter_address(
+    void *arg, const struct ip_endpoint *to, enum outcome *why)
+{
+	const struct session *s = arg;
+
+	for (size_t i = 0; i < s->gate->own_count; i++) {
+		if (ip_endpoint_equal(&s->gate->own[i], to)) {
+			*why = OUTCOME_LOOP;
+			return "address of this gateway";
+		}
+	}
+	*why = OUTCOME_DENIED_RESOLVED_ADDRESS;
+	return policy_address_forbidden(s->policy, &to->addr);
+}
+
+static void
+session_on_upstream(struct watch *w, uint32_t events)
+{
+	struct session *s = session_of_upstream(w);
+
+	if (s->state == SESSION_RELAY) {
+		session_on_relay_event(s, &s->tunnel.upstream, events);
+		return;
+	}
+	assert(s->state == SESSION_HELLO);
+	tunnel_note_event(&s->tunnel.upstream, events);
+	if (events & EPOLLERR)
+		session_end(s, OUTCOME_UPSTREAM_RESET, NULL);
+}
+
+static void
+session_on_dialed(void *arg, const struct dial_result *res)
+{
+	struct session *s = arg;
+	struct tunnel_end *up = &s->tunnel.upstream;
+
+	assert(s->state == SESSION_DIALING);
+	s->dial = NULL;
+	s->upstream = res->peer;
+	s->connect_ns = loop_now(s->gate->relay.loop) - s->phase_ns;
+	session_count_connect(s, res->why);
+	if (res->why != OUTCOME_OK) {
+		session_refuse_upstream(s, res->why, res->detail);
+		return;
+	}
+	loop_adopt(
+	    s->gate->relay.loop, &up->watch, res->fd, session_on_upstream);
+	tunnel_note_event(up, res->events);
+	session_establish(s);
+}
+
+static void
+session_dial(struct session *s, const struct addr_list *addrs)
+{
+	const struct config *c = s->gate->config;
+	const struct dial_options opt = {.port = s->port,
+	    .timeout_ms = c->upstream.connect_timeout_ms,
+	    .attempt_delay_ms = c->upstream.attempt_delay_ms,
+	    .filter = session_filter_address,
+	    .filter_arg = s};
+	enum outcome why;
+
+	session_enter(s, SESSION_DIALING);
+	s->phase_ns = loop_now(s->gate->relay.loop);
+	why = dial_start(
+	    &s->dial, s->gate->relay.loop, addrs, &opt, session_on_dialed, s);
+	if (why != OUTCOME_OK)
+		session_refuse_upstream(s, why, NULL);
+}
+
+/* --- 200, and what the client says then --------------------------------------
+ */
+
+static void
+session_on_tunnel_ended(struct tunnel *t, enum outcome why, int error_number)
+{
+	session_end(session_of_tunnel(t), why,
+	    error_number != 0 && error_number != ECONNRESET &&
+		    error_number != EPIPE
+		? strerrordesc_np(error_number)
+		: NULL);
+}
+
+static bool
+set_option(int fd, int level, int option, int value)
+{
+	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
+}
+
+/* Best effort: a tunnel works without. */
+static void
+keep_alive(int fd)
+{
+	(void)!(
+	    set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S) &&
+	    set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S) &&
+	    set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES) &&
+	    set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1));
+}
+
+static uint64_t
+session_idle_limit_ns(const struct session *s)
+{
+	const struct config *c = s->gate->config;
+	uint64_t ms = c->tunnel.idle_timeout_ms;
+
+	if (tunnel_is_half_closed(&s->tunnel) &&
+	    c->tunnel.half_close_timeout_ms < ms)
+		ms = c->tunnel.half_close_timeout_ms;
+	return ms * 1000000;
+}
+
+static uint64_t
+session_keep_alive_at(const struct session *s)
+{
+	return s->established_ns + KEEPALIVE_AFTER_MS * 1000000ULL;
+}
+
+static void
+session_on_relay_timer(struct timer *t)
+{
+	struct session *s = session_of_timer(t);
+	uint64_t now = loop_now(s->gate->relay.loop);
+
+	if (now - s->tunnel.last_ns >= session_idle_limit_ns(s)) {
+		session_end(s,
+		    tunnel_is_half_closed(&s->tunnel)
+			? OUTCOME_HALF_CLOSE_TIMEOUT
+			: OUTCOME_IDLE_TIMEOUT,
+		    NULL);
+		return;
+	}
+	if (!s->kept_alive && now >= session_keep_alive_at(s)) {
+		s->kept_alive = true;
+		keep_alive(s->tunnel.client.watch.fd);
+		keep_alive(s->tunnel.upstream.watch.fd);
+	}
+	session_set_relay_timer(s);
+}
+
+/* The timer looks at the time of the last byte when it is due: a busy tunnel
+ * never touches it. */
+static void
+session_set_relay_timer(struct session *s)
+{
+	uint64_t due = s->tunnel.last_ns + session_idle_limit_ns(s);
+
+	if (!s->kept_alive && session_keep_alive_at(s) < due)
+		due = session_keep_alive_at(s);
+	timer_set(s->gate->relay.loop, &s->timer, due, session_on_relay_timer);
+}
+
+static void
+session_relay(struct session *s)
+{
+	session_enter(s, SESSION_RELAY);
+	s->tunnel.last_ns = loop_now(s->gate->relay.loop);
+	session_set_relay_timer(s);
+	tunnel_start(&s->tunnel);
+}
+
+/* Hands the bytes inspected to the tunnel. */
+static void
+session_pass(struct session *s, struct span data)
+{
+	if (!tunnel_send_up(&s->tunnel, data)) {
+		session_end(s, OUTCOME_INTERNAL_ERROR, "out of memory");
+		return;
+	}
+	intake_free(&s->intake);
+	session_relay(s);
+}
+
+static void
+session_alert(struct session *s, enum outcome why, const char *detail)
+{
+	uint8_t alert[RESPONSE_ALERT_LEN];
+
+	response_alert(alert, why);
+	(void)!send(
+	    s->tunnel.client.watch.fd, alert, sizeof(alert), MSG_NOSIGNAL);
+	session_report_end(s, why, detail);
+	session_linger(s);
+}
+
+static void
+session_on_hello_timeout(struct timer *t)
+{
+	session_alert(session_of_timer(t), OUTCOME_HELLO_TIMEOUT, NULL);
+}
+
+/* The hello is whole: is it for the host that was asked for? */
+static void
+session_judge_hello(struct session *s, const struct hello *h, struct span data)
+{
+	bool verify = s->gate->config->tunnel.sni == SNI_VERIFY;
+
+	if (h->has_name)
+		session_note_sni(s, &h->name);
+	if (verify && !h->has_name)
+		session_alert(s, OUTCOME_SNI_MISSING, NULL);
+	else if (verify && !session_is_target(s, &h->name))
+		session_alert(s, OUTCOME_SNI_MISMATCH, NULL);
+	else
+		session_pass(s, data);
+}
+
+/* True: judged, or over. */
+static bool
+session_inspect(struct session *s, struct span data)
+{
+	struct hello h;
+
+	switch (hello_parse(&h, (const uint8_t *)data.ptr, data.len)) {
+	case HELLO_DONE:
+		session_judge_hello(s, &h, data);
+		return true;
+	case HELLO_BAD:
+		session_alert(s, h.why, h.detail);
+		return true;
+	case HELLO_MORE:
+		return !session_keep(s, data);
+	}
+	return true;
+}
+
+static void
+session_on_hello(struct session *s)
+{
+	struct span all;
+
+	while (
+	    s->state == SESSION_HELLO && session_read(s, &all) == INTAKE_BYTES)
+		(void)session_inspect(s, all);
+}
+
+static void
+session_await_hello(struct session *s)
+{
+	uint64_t wait_ms = s->gate->config->tunnel.hello_timeout_ms;
+
+	session_enter(s, SESSION_HELLO);
+	timer_set(s->gate->relay.loop, &s->timer,
+	    s->established_ns + wait_ms * 1000000, session_on_hello_timeout);
+	if (s->intake == NULL || !session_inspect(s, intake_bytes(s->intake)))
+		session_on_hello(s);
+}
+
+static void
+session_establish(struct session *s)
+{
+	char answer[RESPONSE_MAX];
+	size_t len = response_established(answer, &s->upstream);
+	ssize_t n = send(s->tunnel.client.watch.fd, answer, len, MSG_NOSIGNAL);
+
+	if (n != (ssize_t)len) {
+		/* It is the first thing sent there: only a dead socket takes
+		 * less than all of it. */
+		session_end(s, OUTCOME_CLIENT_RESET, NULL);
+		return;
+	}
+	s->established_ns = loop_now(s->gate->relay.loop);
+	session_count_setup(s);
+	tunnel_init(&s->tunnel, &s->gate->relay, session_on_tunnel_ended);
+	if (s->gate->config->tunnel.sni == SNI_OFF)
+		session_pass(s, intake_bytes(s->intake));
+	else
+		session_await_hello(s);
+}
+
+/* --- the beginning
+ * ------------------------------------------------------------ */
+
+void
+session_accept(struct gate *gate, const struct config_listener *door, int fd,
+    const struct ip_endpoint *peer)
+{
+	struct session *s;
+
+	if (!quota_client_came(gate->quota)) {
+		session_turn_away(gate, door, fd, peer);
+		return;
+	}
+	s = calloc(1, sizeof(*s));
+	if (s == NULL) {
+		quota_client_gone(gate->quota);
+		(void)close(fd);
+		return;
+	}
+	s->gate = gate;
+	s->door = door;
+	s->client = *peer;
+	s->policy = policy_ref(gate->policy);
+	s->accepted_ns = loop_now(gate->relay.loop);
+	s->dns_ns = ACCESS_ABSENT;
+	s->connect_ns = ACCESS_ABSENT;
+	s->tunnel.relay = &gate->relay;
+	s->tunnel.client.watch.fd = fd;
+	s->tunnel.upstream.watch.fd = -1;
+	s->next = gate->sessions;
+	s->link = &gate->sessions;
+	if (s->next != NULL)
+		s->next->link = &s->next;
+	gate->sessions = s;
+	/* The kernel hands connections over when bytes are there. */
+	s->tunnel.client.readable = true;
+	session_on_head(s);
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A listening socket of one worker. Workers share an address by SO_REUSEPORT,
+ * so that the kernel deals connections out and nothing is shared. When
+ * descriptors run out, accepting pauses, and goes on when one is free or after
+ * a moment. */
+#ifndef SEKISHO_LISTENER_H
+#define SEKISHO_LISTENER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "core/ipaddr.h"
+#include "net/loop.h"
+
+struct listener;
+
+/* A new connection: fd is now the owner's; it is non-blocking, close-on-exec
+ * and has TCP_NODELAY. peer is unset (IP_NONE) for a Unix socket. */
+typedef void (*listener_accept_fn)(
+    void *arg, struct listener *l, int fd, const struct ip_endpoint *peer);
+
+struct listener {
+	struct watch watch; /* of fd, unless paused */
+	int fd;
+	struct timer pause;
+	struct loop *loop;
+	const struct config_listener *config; /* borrowed */
+	listener_accept_fn accept;
+	void *arg;
+	unsigned burst;     /* connections to take at the next event */
+	uint64_t last_turn; /* the loop turn of the last event */
+	bool paused;
+};
+
+/* Makes a listening socket for the configured address. On success *bound (its
+ * port filled in where 0 was asked for; unset for a Unix socket) and the
+ * descriptor; -1 with errno else. */
+int listener_open(const struct config_listener *config,
+    const struct ip_endpoint *address, struct ip_endpoint *bound) MUST_CHECK;
+
+/* Starts to accept from fd, which it takes over. */
+bool listener_start(struct listener *l, struct loop *loop,
+    const struct config_listener *config, int fd, listener_accept_fn accept,
+    void *arg) MUST_CHECK;
+
+/* A descriptor has been freed: goes on when accepting was paused. */
+void listener_resume(struct listener *l);
+
+void listener_stop(struct listener *l);
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One client from accept to end: read the head, decide, resolve, dial, answer,
+ * inspect the TLS hello, relay, log. A session owns its sockets and, at any
+ * time, one lookup or one dial at most; it ends exactly once, and is freed by
+ * itself when the loop's turn is over. */
+#ifndef SEKISHO_SESSION_H
+#define SEKISHO_SESSION_H
+
+#include <stdbool.h>
+
+#include "access_log.h"
+#include "config.h"
+#include "core/ipaddr.h"
+#include "core/policy.h"
+#include "metrics.h"
+#include "net/loop.h"
+#include "net/resolver.h"
+#include "quota.h"
+#include "tunnel.h"
+
+struct session;
+
+/* What the sessions of one worker share; owned by the worker. */
+struct gate {
+	struct relay relay; /* and its loop */
+	struct resolver *resolver;
+	const struct config *config; /* borrowed */
+	struct policy *policy;       /* sessions keep the one they began with */
+	struct worker_metrics *metrics;
+	struct access_ring *ring; /* NULL: no access log */
+	struct quota *quota;      /* borrowed: shared by all workers */
+	/* Where this gateway itself listens: dialling these would be a loop. */
+	const struct ip_endpoint *own;
+	size_t own_count;
+	bool draining;
+	struct session *sessions; /* all that have not ended */
+	/* Called when a session has given its descriptors back. */
+	void (*freed)(void *arg);
+	void *freed_arg;
+};
+
+/* Takes over fd, freshly accepted on door from peer (IP_NONE: a Unix socket),
+ * and serves it. */
+void session_accept(struct gate *gate, const struct config_listener *door,
+    int fd, const struct ip_endpoint *peer);
+
+/* Ends every session for the reason why (drained, shutdown). */
+void session_end_all(struct gate *gate, enum outcome why);
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The session's inside, shared by the three files it is made of: session.c (its
+ * life), session_refuse.c (whom it does not serve, and how it says so) and
+ * session_report.c (what it leaves in log and metrics). */
+#ifndef SEKISHO_SESSION_INTERNAL_H
+#define SEKISHO_SESSION_INTERNAL_H
+
+#include "core/endpoint.h"
+#include "intake.h"
+#include "net/dialer.h"
+#include "session.h"
+
+enum session_state {
+	SESSION_HEAD,      /* awaits: a whole request head */
+	SESSION_RESOLVING, /* awaits: lookup */
+	SESSION_DIALING,   /* awaits: dial */
+	SESSION_HELLO,     /* awaits: a whole ClientHello; 200 is out */
+	SESSION_RELAY,     /* awaits: bytes either way; tunnel has the word */
+	SESSION_LINGER,    /* awaits: the client's end; the refusal is out */
+	SESSION_ENDED,     /* awaits: the end of the loop's turn */
+};
+
+struct session {
+	struct gate *gate;                  /* borrowed */
+	const struct config_listener *door; /* borrowed */
+	struct session *next, **link;       /* in gate->sessions */
+	struct tunnel tunnel; /* holds both sockets from the start */
+	struct timer timer;   /* of the state in hand */
+	struct deferred dying;
+	struct lookup *lookup;   /* SESSION_RESOLVING */
+	struct dial *dial;       /* SESSION_DIALING */
+	struct intake *intake;   /* client bytes that wait; else NULL */
+	struct policy *policy;   /* the snapshot it began with; referenced */
+	const struct rule *rule; /* of policy; set once admitted */
+	struct hostname *name;   /* when rule is a suffix: what it stands for */
+	struct hostname *sni;    /* when it is not the target's name */
+	struct ip_endpoint client, upstream;
+	struct span asked; /* the target as sent; valid only while refusing */
+	/* Loop times. phase: when the state in hand began. */
+	uint64_t accepted_ns, phase_ns, established_ns;
+	uint64_t dns_ns, connect_ns; /* durations; ACCESS_ABSENT: not done */
+	uint16_t port;
+	enum session_state state;
+	bool watched;    /* the client's socket is in the loop */
+	bool counted;    /* holds a place in limits */
+	bool same_sni;   /* the hello named the target */
+	bool kept_alive; /* both sockets have keep-alive on */
+};
+
+/* session.c */
+struct session *session_of_tunnel(struct tunnel *t);
+struct session *session_of_timer(struct timer *t);
+void session_enter(struct session *s, enum session_state next);
+/* Registers the client's socket, once. False: the kernel refuses (errno). */
+bool session_watch_client(struct session *s) MUST_CHECK;
+/* Reports the end and closes. s may not be touched after it. */
+void session_end(struct session *s, enum outcome why, const char *detail);
+/* Closes without a report. */
+void session_close(struct session *s);
+
+/* session_refuse.c */
+/* Judges client, load and name in this order. False: it has been refused. */
+bool session_admit(struct session *s, const struct endpoint *target) MUST_CHECK;
+/* Answers with a refusal, reports it and lingers. An empty detail becomes the
+ * outcome's sentence. */
+void session_refuse(struct session *s, enum outcome why, struct span detail,
+    struct span advice);
+/* The same for a head that is no request; strangers are told only that they are
+ * strangers. */
+void session_refuse_request(
+    struct session *s, enum outcome why, struct span detail);
+/* The same for a name or an address that cannot be reached. */
+void session_refuse_upstream(
+    struct session *s, enum outcome why, const char *detail);
+/* The answer is out: gives up the upstream side and waits for the client's end,
+ * so that the answer is not lost to a reset (RFC 9112 section 9.6). */
+void session_linger(struct session *s);
+void session_on_linger(struct session *s);
+/* Refuses a client for whom there is no place at all, without a session. */
+void session_turn_away(struct gate *gate, const struct config_listener *door,
+    int fd, const struct ip_endpoint *peer);
+
+/* session_report.c */
+/* The name that was asked for, once admitted. */
+const struct hostname *session_target(const struct session *s);
+bool session_is_target(const struct session *s, const struct hostname *name);
+void session_note_sni(struct session *s, const struct hostname *name);
+void session_count_connect(struct session *s, enum outcome why);
+void session_count_setup(struct session *s);
+/* Log and metrics of an end after which no refusal was sent. */
+void session_report_end(
+    struct session *s, enum outcome why, const char *detail);
+/* Log and metrics of a refusal. */
+void session_report_refusal(
+    struct session *s, enum outcome why, struct span detail);
+/* CLOCK_REALTIME in nanoseconds. */
+uint64_t clock_unix_ns(void);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "session_internal.h"
+
+uint64_t
+clock_unix_ns(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+const struct hostname *
+session_target(const struct session *s)
+{
+	assert(s->rule != NULL);
+	return s->name != NULL ? s->name : &s->rule->entry->host;
+}
+
+bool
+session_is_target(const struct session *s, const struct hostname *name)
+{
+	return hostname_equal(session_target(s), name);
+}
+
+void
+session_note_sni(struct session *s, const struct hostname *name)
+{
+	s->same_sni = session_is_target(s, name);
+	if (s->same_sni)
+		return;
+	s->sni = malloc(sizeof(*s->sni));
+	if (s->sni != NULL)
+		*s->sni = *name;
+}
+
+static struct endpoint_metrics *
+session_endpoint(struct session *s)
+{
+	assert(s->rule->index < s->gate->metrics->endpoint_count);
+	return &s->gate->metrics->endpoints[s->rule->index];
+}
+
+void
+session_count_connect(struct session *s, enum outcome why)
+{
+	struct endpoint_metrics *e = session_endpoint(s);
+
+	histogram_add(&s->gate->metrics->connect_time, s->connect_ns);
+	if (why == OUTCOME_OK)
+		histogram_add(&e->connect, s->connect_ns);
+}
+
+void
+session_count_setup(struct session *s)
+{
+	struct worker_metrics *m = s->gate->metrics;
+	struct endpoint_metrics *e = session_endpoint(s);
+
+	histogram_add(&m->setup_time, s->established_ns - s->accepted_ns);
+	counter_add(&m->tunnels_active, 1);
+	counter_add(&e->active, 1);
+	counter_set(&e->last_success_unix_ns, clock_unix_ns());
+}
+
+static struct span
+hostname_span(const struct hostname *name)
+{
+	return name == NULL ? span_of(NULL, 0) : span_of(name->text, name->len);
+}
+
+static void
+fill_target(struct access_record *r, const struct session *s)
+{
+	r->port = s->port;
+	if (s->rule == NULL) {
+		r->host = s->asked;
+		return;
+	}
+	r->rule = s->rule;
+	r->host = hostname_span(session_target(s));
+	r->sni = s->same_sni ? r->host : hostname_span(s->sni);
+}
+
+static uint64_t
+first_byte_ns(const struct session *s)
+{
+	if (s->established_ns == 0 || s->tunnel.first_down_ns == 0)
+		return ACCESS_ABSENT;
+	return s->tunnel.first_down_ns - s->established_ns;
+}
+
+static void
+write_record(struct session *s, enum outcome why, struct span detail)
+{
+	bool tunnel = s->established_ns != 0;
+	struct access_record r = {.unix_ns = clock_unix_ns(),
+	    .tunnel = tunnel,
+	    .why = why,
+	    .status = tunnel ? 200 : outcome_status(why),
+	    .client = s->client,
+	    .listener = span_str(s->door->name),
+	    .protocol = "connect",
+	    .upstream = s->upstream,
+	    .dns_ns = s->dns_ns,
+	    .connect_ns = s->connect_ns,
+	    .first_byte_ns = first_byte_ns(s),
+	    .duration_ns = loop_now(s->gate->relay.loop) - s->accepted_ns,
+	    .bytes_up = tunnel ? s->tunnel.client.bytes : ACCESS_ABSENT,
+	    .bytes_down = tunnel ? s->tunnel.upstream.bytes : ACCESS_ABSENT,
+	    .detail = detail};
+
+	fill_target(&r, s);
+	access_log_write(s->gate->ring, &r);
+}
+
+static void
+count_tunnel(struct session *s)
+{
+	struct worker_metrics *m = s->gate->metrics;
+	struct endpoint_metrics *e = session_endpoint(s);
+
+	counter_sub(&m->tunnels_active, 1);
+	counter_sub(&e->active, 1);
+	counter_add(&e->bytes_up, s->tunnel.client.bytes);
+	counter_add(&e->bytes_down, s->tunnel.upstream.bytes);
+	histogram_add(
+	    &m->duration, loop_now(s->gate->relay.loop) - s->established_ns);
+}
+
+static void
+count_end(struct session *s, enum outcome why)
+{
+	counter_add(&s->gate->metrics->requests[why], 1);
+	if (s->rule == NULL)
+		return;
+	counter_add(&session_endpoint(s)->outcomes[why], 1);
+	if (outcome_status(why) >= 500) {
+		struct endpoint_metrics *e = session_endpoint(s);
+
+		counter_set(&e->last_failure, why);
+		counter_set(&e->last_failure_unix_ns, clock_unix_ns());
+	}
+}
+
+void
+session_report_end(struct session *s, enum outcome why, const char *detail)
+{
+	if (s->established_ns != 0)
+		count_tunnel(s);
+	count_end(s, why);
+	write_record(
+	    s, why, detail != NULL ? span_str(detail) : span_of(NULL, 0));
+}
+
+void
+session_report_refusal(struct session *s, enum outcome why, struct span detail)
+{
+	count_end(s, why);
+	write_record(s, why, detail);
+}
