@@ -137,6 +137,9 @@ void config_dump(const struct config *c, FILE *out);
  * restart<TAB>help" a line: for the manual page and its lint. */
 void config_keys(FILE *out);
 
+/* Threads to run: gateway.workers, or as many CPUs as this process may use. */
+unsigned config_worker_count(const struct config *c);
+
 /* Loads the lists that the configuration names and makes the policy. */
 struct policy *config_policy(
     const struct config *c, config_error_fn error, void *arg) MUST_CHECK;

@@ -1,2 +1,226 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/span.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "listener.h"
+#include "session.h"
+
+struct worker {
+	struct gate gate;
+	struct loop *loop;
+	struct listener *listeners;
+	size_t listener_count;
+	struct timer drain_over;
+	atomic_uint drain_ms; /* of the last order */
+	pthread_t thread;
+	bool started;
+	void (*ended)(void *arg);
+	void *ended_arg;
+};
+
+static struct worker *
+worker_of_timer(struct timer *t)
+{
+	return (struct worker *)(void *)((char *)t -
+					 offsetof(struct worker, drain_over));
+}
+
+static void
+worker_on_accept(
+    void *arg, struct listener *l, int fd, const struct ip_endpoint *peer)
+{
+	struct worker *w = arg;
+
+	session_accept(&w->gate, l->config, fd, peer);
+}
+
+static void
+worker_on_freed(void *arg)
+{
+	struct worker *w = arg;
+
+	for (size_t i = 0; i < w->listener_count; i++)
+		listener_resume(&w->listeners[i]);
+	if (w->gate.draining && w->gate.sessions == NULL)
+		loop_stop(w->loop);
+}
+
+/* --- drain ------------------------------------------------------------------
+ */
+
+static void
+worker_on_drain_over(struct timer *t)
+{
+	struct worker *w = worker_of_timer(t);
+
+	session_end_all(&w->gate, OUTCOME_DRAINED);
+	loop_stop(w->loop);
+}
+
+static void
+worker_on_drain_order(void *arg)
+{
+	struct worker *w = arg;
+	uint64_t ms = atomic_load(&w->drain_ms);
+
+	w->gate.draining = true;
+	if (ms == 0) {
+		session_end_all(&w->gate, OUTCOME_SHUTDOWN);
+		loop_stop(w->loop);
+		return;
+	}
+	timer_set(w->loop, &w->drain_over, loop_now(w->loop) + ms * 1000000,
+	    worker_on_drain_over);
+	if (w->gate.sessions == NULL)
+		loop_stop(w->loop);
+}
+
+void
+worker_drain(struct worker *w, uint32_t drain_ms)
+{
+	atomic_store(&w->drain_ms, drain_ms);
+	if (!loop_post(w->loop, worker_on_drain_order, w))
+		loop_stop(w->loop); /* no memory even for that: stop hard */
+}
+
+/* --- life -------------------------------------------------------------------
+ */
+
+static bool
+worker_listen(struct worker *w, const struct worker_options *opt)
+{
+	const struct config *c = opt->config;
+
+	w->listeners = calloc(c->listener_count, sizeof(*w->listeners));
+	if (w->listeners == NULL)
+		return false;
+	for (size_t i = 0; i < c->listener_count; i++) {
+		w->listener_count++;
+		if (!listener_start(&w->listeners[i], w->loop, &c->listeners[i],
+			opt->listeners[i], worker_on_accept, w))
+			return false;
+	}
+	return true;
+}
+
+static enum resolver_family
+resolver_family_of(enum config_family family)
+{
+	switch (family) {
+	case FAMILY_ANY:
+		return RESOLVER_ANY;
+	case FAMILY_IPV4:
+		return RESOLVER_IPV4;
+	case FAMILY_IPV6:
+		return RESOLVER_IPV6;
+	}
+	return RESOLVER_ANY;
+}
+
+static bool
+worker_make_gate(struct worker *w, const struct worker_options *opt)
+{
+	const struct config *c = opt->config;
+	struct gate *g = &w->gate;
+	const struct resolver_options dns = {.servers = c->dns.servers.items,
+	    .server_count = c->dns.servers.count,
+	    .timeout_ms = c->dns.timeout_ms,
+	    .attempts = c->dns.attempts,
+	    .min_ttl_ms = c->dns.min_ttl_s * 1000,
+	    .max_ttl_ms = c->dns.max_ttl_s * 1000,
+	    .negative_ttl_ms = c->dns.negative_ttl_s * 1000,
+	    .stale_ms = c->dns.serve_stale_s * 1000,
+	    .prefetch = c->dns.prefetch,
+	    .family = resolver_family_of(c->upstream.family)};
+
+	g->config = c;
+	g->policy = policy_ref(opt->policy);
+	g->metrics = opt->metrics;
+	g->ring = opt->ring;
+	g->quota = opt->quota;
+	g->own = opt->own;
+	g->own_count = opt->own_count;
+	g->freed = worker_on_freed;
+	g->freed_arg = w;
+	w->loop = loop_new();
+	g->relay.loop = w->loop;
+	g->relay.buffer = malloc(RELAY_BUFFER);
+	pipe_pool_init(&g->relay.pipes, opt->pipes);
+	if (w->loop == NULL || g->relay.buffer == NULL)
+		return false;
+	g->resolver = resolver_new(w->loop, &dns);
+	return g->resolver != NULL;
+}
+
+struct worker *
+worker_new(const struct worker_options *opt)
+{
+	struct worker *w = calloc(1, sizeof(*w));
+	size_t taken;
+
+	if (w != NULL) {
+		w->ended = opt->ended;
+		w->ended_arg = opt->ended_arg;
+		if (worker_make_gate(w, opt) && worker_listen(w, opt))
+			return w;
+	}
+	log_error("worker_failed", "reason=\"%s\"", strerror(errno));
+	taken = w != NULL ? w->listener_count : 0;
+	for (size_t i = taken; i < opt->config->listener_count; i++)
+		(void)close(opt->listeners[i]);
+	worker_free(w);
+	return NULL;
+}
+
+static void *
+worker_run(void *arg)
+{
+	struct worker *w = arg;
+
+	loop_run(w->loop);
+	w->ended(w->ended_arg);
+	return NULL;
+}
+
+bool
+worker_start(struct worker *w)
+{
+	sigset_t all, old;
+
+	/* Signals are the main thread's. */
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &old);
+	errno = pthread_create(&w->thread, NULL, worker_run, w);
+	w->started = errno == 0;
+	(void)pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return w->started;
+}
+
+void
+worker_free(struct worker *w)
+{
+	if (w == NULL)
+		return;
+	if (w->started) {
+		loop_stop(w->loop);
+		(void)pthread_join(w->thread, NULL);
+	}
+	for (size_t i = 0; i < w->listener_count; i++)
+		listener_stop(&w->listeners[i]);
+	free(w->listeners);
+	session_end_all(&w->gate, OUTCOME_SHUTDOWN);
+	resolver_free(w->gate.resolver);
+	loop_free(w->loop); /* frees the sessions that have just ended */
+	pipe_pool_fini(&w->gate.relay.pipes);
+	policy_unref(w->gate.policy);
+	free(w->gate.relay.buffer);
+	free(w);
+}

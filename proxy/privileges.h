@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the process may still do once it has bound its ports. */
+#ifndef SEKISHO_PRIVILEGES_H
+#define SEKISHO_PRIVILEGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/span.h"
+
+/* Becomes user (its groups too) for good; NULL: stays. False after a log line.
+ */
+bool privileges_drop(const char *user) MUST_CHECK;
+
+/* Raises the soft limit of open files to the hard one, but not beyond what the
+ * gateway has a use for; returns the limit in force. */
+uint64_t privileges_raise_files(void);
+
+#endif

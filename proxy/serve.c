@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "serve.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "access_log.h"
+#include "core/log.h"
+#include "doors.h"
+#include "metrics.h"
+#include "privileges.h"
+#include "quota.h"
+#include "worker.h"
+
+struct server {
+	struct config *config;
+	struct policy *policy;
+	struct doors doors;
+	struct quota *quota;
+	struct access_log *log;
+	struct worker_metrics **metrics; /* per worker */
+	struct worker **workers;
+	unsigned worker_count;
+	struct quota_budget budget;
+	struct event_base *base;
+	struct event *term, *interrupt, *reopen, *reload, *ended;
+	int ended_fd; /* eventfd(2): counts the workers that have ended */
+	unsigned running;
+	bool draining;
+};
+
+/* --- signals
+ * ------------------------------------------------------------------ */
+
+/* The first one lets tunnels end by themselves; the second one ends them. */
+static void
+on_term(evutil_socket_t number, short what, void *arg)
+{
+	struct server *s = arg;
+	uint32_t ms = s->draining ? 0 : s->config->shutdown.drain_ms;
+
+	(void)what;
+	log_info(
+	    "draining", "signal=%s for_ms=%u", sigabbrev_np((int)number), ms);
+	s->draining = true;
+	for (unsigned i = 0; i < s->worker_count; i++)
+		worker_drain(s->workers[i], ms);
+}
+
+static void
+on_reopen(evutil_socket_t number, short what, void *arg)
+{
+	struct server *s = arg;
+
+	(void)number;
+	(void)what;
+	access_log_reopen(s->log);
+}
+
+/* Without this, HUP would end the process. */
+static void
+on_reload(evutil_socket_t number, short what, void *arg)
+{
+	(void)number;
+	(void)what;
+	(void)arg;
+	log_warn("reload_ignored", "reason=\"this version takes a new "
+				   "configuration by restart only\"");
+}
+
+static void
+on_worker_ended(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+	uint64_t count = 0;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
+		return;
+	s->running -= (unsigned)count;
+	if (s->running == 0)
+		(void)event_base_loopbreak(s->base);
+}
+
+/* In the worker's thread. */
+static void
+tell_ended(void *arg)
+{
+	static const uint64_t one = 1;
+	const struct server *s = arg;
+
+	(void)!write(s->ended_fd, &one, sizeof(one));
+}
+
+static bool
+add_event(struct server *s, struct event **ev, evutil_socket_t fd, short what,
+    event_callback_fn fn)
+{
+	*ev = event_new(s->base, fd, (short)(what | EV_PERSIST), fn, s);
+	return *ev != NULL && event_add(*ev, NULL) == 0;
+}
+
+static bool
+listen_to_signals(struct server *s)
+{
+	(void)signal(SIGPIPE, SIG_IGN); /* splice(2) has no MSG_NOSIGNAL */
+	s->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->base = event_base_new();
+	return s->base != NULL && s->ended_fd >= 0 &&
+	       add_event(s, &s->term, SIGTERM, EV_SIGNAL, on_term) &&
+	       add_event(s, &s->interrupt, SIGINT, EV_SIGNAL, on_term) &&
+	       add_event(s, &s->reopen, SIGUSR1, EV_SIGNAL, on_reopen) &&
+	       add_event(s, &s->reload, SIGHUP, EV_SIGNAL, on_reload) &&
+	       add_event(s, &s->ended, s->ended_fd, EV_READ, on_worker_ended);
+}
+
+/* --- start
+ * -------------------------------------------------------------------- */
+
+static bool
+share_out_files(struct server *s)
+{
+	uint64_t files = privileges_raise_files();
+	unsigned least;
+
+	if (quota_share_out(&s->budget, files, s->worker_count,
+		(unsigned)s->config->listener_count, s->config->limits.tunnels,
+		&least)) {
+		if (s->config->limits.tunnels > s->budget.tunnels)
+			log_warn("tunnels_cut",
+			    "key=limits.tunnels wanted=%u got=%u "
+			    "reason=\"open files are limited to %ju\"",
+			    s->config->limits.tunnels, s->budget.tunnels,
+			    (uintmax_t)files);
+		return true;
+	}
+	log_error("files_too_few",
+	    "limit=%ju needed=%u do=\"raise RLIMIT_NOFILE (ulimit -n, "
+	    "LimitNOFILE=), or set fewer gateway.workers\"",
+	    (uintmax_t)files, least);
+	return false;
+}
+
+static struct worker *
+make_worker(struct server *s, unsigned i)
+{
+	const struct worker_options opt = {.config = s->config,
+	    .policy = s->policy,
+	    .quota = s->quota,
+	    .ring = access_log_ring(s->log, i),
+	    .metrics = s->metrics[i],
+	    .listeners = doors_of_worker(&s->doors, i),
+	    .own = s->doors.own,
+	    .own_count = s->doors.own_count,
+	    .pipes = s->budget.pipes,
+	    .ended = tell_ended,
+	    .ended_arg = s};
+	struct worker *w = worker_new(&opt);
+
+	doors_taken(&s->doors, i);
+	return w;
+}
+
+static bool
+make_workers(struct server *s)
+{
+	size_t endpoints;
+
+	(void)policy_rules(s->policy, &endpoints);
+	s->quota = quota_new(&s->budget, s->config);
+	s->metrics = calloc(s->worker_count, sizeof(struct worker_metrics *));
+	s->workers = calloc(s->worker_count, sizeof(struct worker *));
+	if (s->quota == NULL || s->metrics == NULL || s->workers == NULL) {
+		log_error("start_failed", "reason=\"out of memory\"");
+		return false;
+	}
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		s->metrics[i] = worker_metrics_new(endpoints);
+		if (s->metrics[i] == NULL)
+			return false;
+		s->workers[i] = make_worker(s, i);
+		if (s->workers[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static bool
+start_workers(struct server *s)
+{
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		if (!worker_start(s->workers[i])) {
+			log_error(
+			    "start_failed", "reason=\"%s\"", strerror(errno));
+			return false;
+		}
+		s->running++;
+	}
+	return true;
+}
+
+/* For whoever waits for the gateway; not a matter of the log's level. */
+static void
+say_ready(const struct server *s)
+{
+	size_t regions, endpoints;
+	const char *const *region = policy_regions(s->policy, &regions);
+
+	(void)policy_rules(s->policy, &endpoints);
+	(void)printf("event=ready listeners=");
+	doors_print(&s->doors, stdout);
+	(void)printf(" admin=off regions=");
+	for (size_t i = 0; i < regions; i++)
+		(void)printf("%s%s", i > 0 ? "," : "", region[i]);
+	(void)printf(" endpoints=%zu\n", endpoints);
+	(void)fflush(stdout);
+}
+
+static bool
+start(struct server *s)
+{
+	log_set_level((enum log_level)s->config->log.level);
+	s->worker_count = config_worker_count(s->config);
+	if (!share_out_files(s) ||
+	    !doors_open(&s->doors, s->config, s->worker_count) ||
+	    !privileges_drop(s->config->gateway.user))
+		return false;
+	if (!listen_to_signals(s)) {
+		log_error("start_failed", "reason=\"%s\"", strerror(errno));
+		return false;
+	}
+	s->log = access_log_new(
+	    s->config->log.access, s->config->log.format, s->worker_count);
+	return s->log != NULL && access_log_start(s->log) && make_workers(s) &&
+	       start_workers(s);
+}
+
+/* --- stop
+ * --------------------------------------------------------------------- */
+
+static void
+free_event(struct event *ev)
+{
+	if (ev != NULL)
+		event_free(ev);
+}
+
+static void
+stop(struct server *s)
+{
+	for (unsigned i = 0; s->workers != NULL && i < s->worker_count; i++)
+		worker_free(s->workers[i]);
+	access_log_free(s->log);
+	for (unsigned i = 0; s->metrics != NULL && i < s->worker_count; i++)
+		worker_metrics_free(s->metrics[i]);
+	free(s->workers);
+	free(s->metrics);
+	quota_free(s->quota);
+	doors_close(&s->doors);
+	free_event(s->term);
+	free_event(s->interrupt);
+	free_event(s->reopen);
+	free_event(s->reload);
+	free_event(s->ended);
+	if (s->base != NULL)
+		event_base_free(s->base);
+	if (s->ended_fd >= 0)
+		(void)close(s->ended_fd);
+	policy_unref(s->policy);
+	config_free(s->config);
+}
+
+int
+serve(struct config *config, struct policy *policy)
+{
+	struct server s = {.config = config, .policy = policy, .ended_fd = -1};
+	bool ok = start(&s);
+
+	if (ok) {
+		say_ready(&s);
+		(void)event_base_dispatch(s.base);
+	}
+	stop(&s);
+	return ok ? 0 : 1;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The gateway in operation: opens listeners, starts workers, obeys signals,
+ * stops in order. */
+#ifndef SEKISHO_SERVE_H
+#define SEKISHO_SERVE_H
+
+#include "config.h"
+#include "core/policy.h"
+#include "core/span.h"
+
+/* Serves until TERM or INT has been obeyed. Takes both over. Returns the
+ * process's exit status: 0, or 1 after a log line when it cannot start. */
+int serve(struct config *config, struct policy *policy) MUST_CHECK;
+
+#endif

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One thread that serves clients: an event loop, listeners, a resolver with its
+ * cache, and the sessions. Workers share nothing on the data path but the count
+ * of tunnels. Made, started, drained and freed by the main thread. */
+#ifndef SEKISHO_WORKER_H
+#define SEKISHO_WORKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "access_log.h"
+#include "config.h"
+#include "core/ipaddr.h"
+#include "core/policy.h"
+#include "metrics.h"
+#include "quota.h"
+
+struct worker;
+
+struct worker_options {
+	const struct config *config; /* borrowed, as all but the policy */
+	struct policy *policy;       /* referenced */
+	struct quota *quota;
+	struct access_ring *ring;
+	struct worker_metrics *metrics;
+	const int *listeners; /* a descriptor per configured listener, which
+			       * the worker takes over */
+	const struct ip_endpoint *own; /* addresses that are this gateway */
+	size_t own_count;
+	unsigned pipes; /* at most */
+	/* Called in the worker's thread when it has ended. */
+	void (*ended)(void *arg);
+	void *ended_arg;
+};
+
+/* NULL when something cannot be had, after a log line. The listeners are then
+ * closed too. */
+struct worker *worker_new(const struct worker_options *opt) MUST_CHECK;
+
+/* Starts the thread. From now on clients are served. */
+bool worker_start(struct worker *w) MUST_CHECK;
+
+/* New requests get 503; the thread ends when the last tunnel has, or after
+ * drain_ms (0: at once). May be called again with less. Any thread. */
+void worker_drain(struct worker *w, uint32_t drain_ms);
+
+/* Waits for the thread, if it was started, and frees everything. NULL is fine.
+ */
+void worker_free(struct worker *w);
+
+#endif
