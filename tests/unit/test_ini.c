@@ -210,16 +210,25 @@ a_zero_byte_is_an_error_with_its_line(void **state)
 	free(t);
 }
 
+static char *
+put(char *at, const char *text)
+{
+	while (*text != '\0')
+		*at++ = *text++;
+	return at;
+}
+
 /* Builds "[a]\nk=xxx…\nj=w\n" whose second line has len bytes. */
 static size_t
 long_line(char *text, size_t len, const char *end)
 {
-	size_t n = (size_t)sprintf(text, "[a]\nk=");
+	char *at = put(text, "[a]\nk=");
 
-	memset(text + n, 'x', len - 2);
-	n += len - 2;
-	n += (size_t)sprintf(text + n, "%sj=w%s", end, end);
-	return n;
+	memset(at, 'x', len - 2);
+	at = put(at + len - 2, end);
+	at = put(at, "j=w");
+	at = put(at, end);
+	return (size_t)(at - text);
 }
 
 static void
