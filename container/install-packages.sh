@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# install-packages.sh SECTION...: installs what is missing of these sections of
+# packages.txt. When nothing is missing it asks nobody, needs no network and no
+# root.
+set -eu
+
+list=$(dirname "$0")/packages.txt
+missing=
+for section in "$@"; do
+	wanted=$(awk -v want="[$section]" \
+		'/^\[/ { on = $0 == want } on && /^[a-z]/' "$list")
+	if [ -z "$wanted" ]; then
+		echo "install-packages.sh: no section $section in $list" >&2
+		exit 2
+	fi
+	for package in $wanted; do
+		state=$(dpkg-query -W -f '${db:Status-Status}' "$package" \
+			2>/dev/null) || state=none
+		[ "$state" = installed ] || missing="$missing $package"
+	done
+done
+if [ -z "$missing" ]; then
+	echo "== packages: all there"
+	exit 0
+fi
+
+echo "== packages: installing$missing"
+if [ "$(id -u)" -ne 0 ]; then
+	echo "Only root can install packages. Run this once as root:" >&2
+	echo "  apt-get install --no-install-recommends$missing" >&2
+	exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get -qq update
+# Split into words on purpose: one argument a package.
+# shellcheck disable=SC2086
+apt-get -qq -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 install \
+	--yes --no-install-recommends $missing >/dev/null
