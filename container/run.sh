@@ -1,0 +1,67 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Builds the gateway on Debian 12 and runs it in the foreground; Ctrl-C ends it.
+#
+#   container/run.sh                     the endpoints of region us-1
+#   container/run.sh --region de-1 ...   any arguments of sekisho-proxy(8)
+#   container/run.sh --demo              shows its work in a lab of its own,
+#                                        without internet (needs root)
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+proxy=$root/build/release/sekisho-proxy
+start=$(date +%s)
+
+step()
+{
+	echo "== $(($(date +%s) - start)) s: $*"
+}
+
+demo=
+if [ "${1-}" = --demo ]; then
+	demo=demo
+	shift
+fi
+
+# Split into words on purpose: demo is one section or none.
+# shellcheck disable=SC2086
+"$root/container/install-packages.sh" run build $demo
+
+step "building"
+(
+	cd "$root"
+	cmake --preset release >/dev/null
+	cmake --build --preset release -- --quiet
+)
+
+if [ -n "$demo" ]; then
+	step "building the lab"
+	exec /usr/bin/python3 "$root/tests/lab/demo.py" "$proxy" "$@"
+fi
+
+# Where clients find it, and whether a region was named.
+listen=127.0.0.1:3128
+admin=127.0.0.1:3129
+region=
+before=
+for argument in "$@"; do
+	case $before$argument in
+	--listen=* | --listen?*:*) listen=${argument#--listen=} ;;
+	--admin=* | --admin?*:*) admin=${argument#--admin=} ;;
+	--region* | -c* | --config* | --set*gateway.regions*) region=named ;;
+	esac
+	case $argument in
+	--listen | --admin) before=$argument ;;
+	*) before= ;;
+	esac
+done
+[ -n "$region" ] || set -- --region us-1 "$@"
+
+cat <<END
+Point a client at it:
+  curl -x http://$listen https://workload.us-1.cloudone.trendmicro.com/
+  export HTTPS_PROXY=http://$listen
+Status page:  http://$admin/          Metrics:  http://$admin/metrics
+END
+step "sekisho-proxy $*"
+exec "$proxy" "$@"
