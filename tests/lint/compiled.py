@@ -76,13 +76,16 @@ def once(failed):
     return seen or failed
 
 
-def flags_for(header, commands):
-    """The flags of a C file in the header's folder, or the nearest above."""
-    folder = os.path.dirname(header)
+def flags_for(source, header, commands):
+    """The flags of a C file beside the header, best of one that includes it,
+    or of the nearest folder above."""
+    folder, name = os.path.dirname(header), os.path.basename(header)
     while True:
-        for path, entry in sorted(commands.items()):
-            if path.startswith(folder):
-                return without_files(entry), entry["directory"]
+        near = [path for path in sorted(commands) if path.startswith(folder)]
+        near.sort(key=lambda path: f'{name}"' not in tree.read(source, path))
+        if near:
+            entry = commands[near[0]]
+            return without_files(entry), entry["directory"]
         if not folder:
             return None
         folder = os.path.dirname(folder)
@@ -103,7 +106,7 @@ def without_files(entry):
 
 def headers(source, commands):
     def job(header):
-        found = flags_for(header, commands)
+        found = flags_for(source, header, commands)
         if found is None:
             return 1, "no C file is built in its folder"
         flags, folder = found
