@@ -607,6 +607,10 @@ session_inspect(struct session *s, struct span data)
 {
 	struct hello h;
 
+	/* Each look starts anew: pieces that cannot complete it are not worth
+	 * one. */
+	if (data.len < s->hello_need)
+		return !session_keep(s, data);
 	switch (hello_parse(&h, (const uint8_t *)data.ptr, data.len)) {
 	case HELLO_DONE:
 		session_judge_hello(s, &h, data);
@@ -615,6 +619,7 @@ session_inspect(struct session *s, struct span data)
 		session_alert(s, h.why, h.detail);
 		return true;
 	case HELLO_MORE:
+		s->hello_need = h.need;
 		return !session_keep(s, data);
 	}
 	return true;

@@ -40,6 +40,7 @@ struct session {
 	/* Loop times. phase: when the state in hand began. */
 	uint64_t accepted_ns, phase_ns, established_ns;
 	uint64_t dns_ns, connect_ns; /* durations; ACCESS_ABSENT: not done */
+	size_t hello_need; /* bytes before the hello is looked at again */
 	uint16_t port;
 	enum session_state state;
 	bool watched;    /* the client's socket is in the loop */
