@@ -47,14 +47,23 @@ struct config_endpoints {
 	size_t count;
 };
 
+struct config_slot; /* where a key was set: config_dump's own */
+
 struct config_listener {
 	char *name;
 	char
 	    *unix_path; /* address = unix:/path; else NULL and address is set */
 	struct ip_endpoint address;
-	struct config_prefixes clients;
+	struct config_prefixes clients; /* none with unix_path */
+	struct config_slot *slots;
 };
 
+struct config_admin {
+	bool on; /* else address is unset */
+	struct ip_endpoint address;
+};
+
+/* Owns all that it points to. Immutable once config_load() has made it. */
 struct config {
 	struct {
 		struct config_strings regions;
@@ -94,13 +103,12 @@ struct config {
 		enum config_log_format format;
 		unsigned level; /* enum log_level */
 	} log;
-	struct {
-		bool on;
-		struct ip_endpoint address;
-	} admin;
+	struct config_admin admin;
 	struct {
 		uint32_t drain_ms;
 	} shutdown;
+	struct config_slot *slots;
+	void *memory; /* everything that hangs from here */
 };
 
 /* One setting from the command line: "gateway.regions", its value, and the
@@ -110,20 +118,27 @@ struct config_setting {
 };
 
 struct config_sources {
-	const char *file;                      /* NULL: none */
-	const struct config_setting *settings; /* these win over the file */
+	const char *file; /* NULL: none */
+	struct span text; /* with a ptr: read instead of the file, whose name is
+			   * used in messages alone (tests, fuzzing) */
+	const struct config_setting *settings; /* these win over the file; of a
+						* list key they add up */
 	size_t setting_count;
 	/* --listen: when any is given, these addresses replace the listeners of
-	 * the file and take the defaults for the rest. */
+	 * the file. They are named main, main-2, main-3 …, and take the
+	 * defaults or the settings for the rest. */
 	const char *const *listen;
 	size_t listen_count;
 };
 
-/* One call per error, without a newline; text valid only during the call. */
+/* One call per error, without a newline or another control character; text
+ * valid only during the call. It begins with "FILE:LINE: ", with the option
+ * ("--set tunnel.sni: "), or with the key when it is missing. */
 typedef void (*config_error_fn)(void *arg, const char *text);
 
-/* Reads and checks everything, and reports every error found. NULL when there
- * was any. */
+/* Reads and checks everything, and reports every error found; but of the
+ * options, which are read first, only the first error, and then the file is not
+ * read at all, since a usage error is one line. NULL when there was any. */
 struct config *config_load(const struct config_sources *src,
     config_error_fn error, void *arg) MUST_CHECK;
 void config_free(struct config *c); /* NULL is fine */
@@ -133,15 +148,21 @@ void config_free(struct config *c); /* NULL is fine */
  * back to the same. Secrets are masked. */
 void config_dump(const struct config *c, FILE *out);
 
-/* Every key with its default and help, one "key<TAB>default<TAB>reloadable or
- * restart<TAB>help" a line: for the manual page and its lint. */
+/* Every key, one "key<TAB>default<TAB>reloadable or restart<TAB>accepted
+ * values<TAB>help" a line: for the manual page and its lint. Keys that belong
+ * to a later version are not among them. */
 void config_keys(FILE *out);
 
-/* Threads to run: gateway.workers, or as many CPUs as this process may use. */
-unsigned config_worker_count(const struct config *c);
-
-/* Loads the lists that the configuration names and makes the policy. */
+/* Loads the lists that the configuration names and makes the policy. NULL after
+ * error calls; an unknown region or set is reported where it was given. */
 struct policy *config_policy(
     const struct config *c, config_error_fn error, void *arg) MUST_CHECK;
+
+/* Workers to start: gateway.workers, or with auto the CPUs that this process
+ * may use (cpus.h), at most CONFIG_WORKERS_MAX. At least 1. */
+enum {
+	CONFIG_WORKERS_MAX = 256
+};
+unsigned config_worker_count(const struct config *c);
 
 #endif

@@ -1,2 +1,197 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-#include "config.h"
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The one table of keys: what the parser accepts, --dump-config prints, and the
+ * manual page and the sample file are checked against. A key of a later version
+ * is a row with NOT_YET: refused by name, until the row gets a type. */
+#include "config_table.h"
+#include "core/log.h"
+
+#define MS(n)      (uint64_t)(n)
+#define SECONDS(n) (MS(1000) * (n))
+#define MINUTES(n) (SECONDS(60) * (n))
+#define HOURS(n)   (MINUTES(60) * (n))
+#define DAYS(n)    (HOURS(24) * (n))
+#define KIB(n)     (UINT64_C(1024) * (n))
+
+#define KEY(s, n, field)                                                       \
+	.section = (s), .name = (n), .offset = offsetof(struct config, field)
+#define LISTENER_KEY(n, field)                                                 \
+	.section = "listener", .name = (n),                                    \
+	.offset = offsetof(struct config_listener, field)
+#define NOT_YET(s, n)                                                          \
+	{                                                                      \
+		.section = (s), .name = (n)                                    \
+	}
+
+static const struct config_word families[] = {
+    {"any", FAMILY_ANY},
+    {"ipv4", FAMILY_IPV4},
+    {"ipv6", FAMILY_IPV6},
+    {NULL, 0},
+};
+
+static const struct config_word sni_modes[] = {
+    {"verify", SNI_VERIFY},
+    {"require-tls", SNI_REQUIRE_TLS},
+    {"off", SNI_OFF},
+    {NULL, 0},
+};
+
+static const struct config_word log_formats[] = {
+    {"json", LOG_JSON},
+    {"logfmt", LOG_LOGFMT},
+    {NULL, 0},
+};
+
+static const struct config_word log_levels[] = {
+    {"error", LOG_ERROR},
+    {"warn", LOG_WARN},
+    {"info", LOG_INFO},
+    {"debug", LOG_DEBUG},
+    {NULL, 0},
+};
+
+const struct config_key config_table[] = {
+    {KEY("gateway", "regions", gateway.regions), .type = &config_regions,
+	.word = "all", .help = "regions whose endpoints are let through"},
+    {KEY("gateway", "features", gateway.features), .type = &config_features,
+	.word = "all", .fallback = "all",
+	.help = "only the endpoints of these features; admission is always on"},
+    {KEY("gateway", "allowlist_dir", gateway.allowlist_dir),
+	.type = &config_path, .word = "built in", .fallback = "built in",
+	.help = "read the published lists from here instead"},
+    {KEY("gateway", "sets", gateway.sets), .type = &config_names,
+	.word = "none", .fallback = "none",
+	.help = "opt-in sets of further endpoints, such as registry-cdn"},
+    {KEY("gateway", "extra", gateway.extra), .type = &config_paths,
+	.word = "none", .fallback = "none",
+	.help = "allowlist files of your own"},
+    NOT_YET("gateway", "mode"),
+    {KEY("gateway", "workers", gateway.workers), .type = &config_count,
+	.min = 1, .max = CONFIG_WORKERS_MAX, .word = "auto", .fallback = "auto",
+	.restart = true,
+	.help = "threads; auto is one for each CPU this process may use"},
+    {KEY("gateway", "user", gateway.user), .type = &config_user, .word = "none",
+	.fallback = "none", .restart = true,
+	.help = "become this user once the sockets are bound"},
+    NOT_YET("gateway", "watch_files"),
+
+    {LISTENER_KEY("address", name), /* the whole listener, see the type */
+	.type = &config_listen_address, .fallback = "127.0.0.1:3128",
+	.restart = true, .help = "where clients connect to"},
+    {LISTENER_KEY("protocols", name), .type = &config_fixed,
+	.fallback = "connect", .help = "what clients speak"},
+    {LISTENER_KEY("clients", clients), .type = &config_prefix_list,
+	.fallback = "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, "
+		    "192.168.0.0/16, 100.64.0.0/10, fc00::/7",
+	.help = "sources that may use it; not for unix:"},
+    NOT_YET("listener", "auth"),
+    NOT_YET("listener", "credentials"),
+    NOT_YET("listener", "tls_certificate"),
+    NOT_YET("listener", "tls_key"),
+    NOT_YET("listener", "tls_client_ca"),
+    NOT_YET("listener", "proxy_protocol"),
+
+    {KEY("dns", "servers", dns.servers), .type = &config_servers,
+	.word = "resolv.conf", .fallback = "resolv.conf",
+	.help = "DNS servers to ask"},
+    {KEY("dns", "timeout", dns.timeout_ms), .type = &config_millis,
+	.min = MS(10), .max = MINUTES(1), .fallback = "2s",
+	.help = "wait for an answer, each try"},
+    {KEY("dns", "attempts", dns.attempts), .type = &config_count, .min = 1,
+	.max = 10, .fallback = "3", .help = "tries"},
+    {KEY("dns", "min_ttl", dns.min_ttl_s), .type = &config_seconds,
+	.max = DAYS(1), .fallback = "5s",
+	.help = "keep answers at least so long"},
+    {KEY("dns", "max_ttl", dns.max_ttl_s), .type = &config_seconds,
+	.min = SECONDS(1), .max = DAYS(7), .fallback = "1h",
+	.help = "keep answers at most so long"},
+    {KEY("dns", "negative_ttl", dns.negative_ttl_s), .type = &config_seconds,
+	.max = HOURS(1), .fallback = "5s",
+	.help = "remember a failure so long"},
+    {KEY("dns", "serve_stale", dns.serve_stale_s), .type = &config_seconds,
+	.max = DAYS(7), .fallback = "1h",
+	.help =
+	    "when all servers fail, use answers expired this long; 0: never"},
+    {KEY("dns", "prefetch", dns.prefetch), .type = &config_flag,
+	.fallback = "on",
+	.help = "ask again for names in use before their answers expire"},
+
+    {KEY("upstream", "connect_timeout", upstream.connect_timeout_ms),
+	.type = &config_millis, .min = MS(10), .max = MINUTES(5),
+	.fallback = "5s", .help = "whole dial, all addresses"},
+    {KEY("upstream", "attempt_delay", upstream.attempt_delay_ms),
+	.type = &config_millis,
+	.min = MS(10), /* RFC 8305 section 5: both ends of the range */
+	.max = SECONDS(2), .fallback = "250ms",
+	.help = "try the next address too after so long (RFC 8305)"},
+    {KEY("upstream", "family", upstream.family), .type = &config_choice,
+	.words = families, .fallback = "any",
+	.help = "address family to connect with"},
+    {KEY("upstream", "allow_addresses", upstream.allow_addresses),
+	.type = &config_prefix_list, .word = "none", .fallback = "none",
+	.help = "special-purpose addresses to dial all the same (PrivateLink)"},
+    {KEY("upstream", "deny_addresses", upstream.deny_addresses),
+	.type = &config_prefix_list, .word = "none", .fallback = "none",
+	.help = "further addresses never dialled; wins over allow_addresses"},
+    NOT_YET("upstream", "parent"),
+    NOT_YET("upstream", "parent_password_file"),
+    NOT_YET("upstream", "warm"),
+
+    {KEY("tunnel", "sni", tunnel.sni), .type = &config_choice,
+	.words = sni_modes, .fallback = "verify",
+	.help = "verify: the TLS hello must name the CONNECT host; "
+		"require-tls: any TLS hello; off: any bytes"},
+    {KEY("tunnel", "hello_timeout", tunnel.hello_timeout_ms),
+	.type = &config_millis, .min = MS(10), .max = MINUTES(5),
+	.fallback = "10s", .help = "from the 200 to a whole TLS hello"},
+    {KEY("tunnel", "idle_timeout", tunnel.idle_timeout_ms),
+	.type = &config_millis, .min = MS(10), .max = DAYS(7), .fallback = "1h",
+	.help = "end a tunnel with no byte either way for so long"},
+    {KEY("tunnel", "half_close_timeout", tunnel.half_close_timeout_ms),
+	.type = &config_millis, .min = MS(10), .max = DAYS(1), .fallback = "5m",
+	.help = "end a tunnel so long after one side has finished"},
+
+    {KEY("limits", "tunnels", limits.tunnels), .type = &config_count, .min = 1,
+	.max = 10000000, .word = "auto", .fallback = "auto",
+	.help = "tunnels at once, then 503; auto is from RLIMIT_NOFILE"},
+    {KEY("limits", "tunnels_per_client", limits.tunnels_per_client),
+	.type = &config_count, .max = 10000000, .fallback = "0",
+	.help = "tunnels at once of one client address, then 429; 0: no limit"},
+    {KEY("limits", "connects_per_client", limits.connects_per_client),
+	.type = &config_count, .max = 1000000, .fallback = "0",
+	.help = "requests a second of one client address, burst twice that, "
+		"then 429; 0: no limit"},
+    {KEY("limits", "header_bytes", limits.header_bytes), .type = &config_size,
+	.min = KIB(1), .max = KIB(64), .fallback = "8k",
+	.help = "size of a request head, then 431"},
+    {KEY("limits", "header_timeout", limits.header_timeout_ms),
+	.type = &config_millis, .min = MS(10), .max = MINUTES(5),
+	.fallback = "10s",
+	.help = "time for a request head to arrive, then 408"},
+
+    {KEY("log", "access", log.access), .type = &config_log_target,
+	.fallback = "stdout", .help = "where the access log goes"},
+    {KEY("log", "format", log.format), .type = &config_choice,
+	.words = log_formats, .fallback = "json",
+	.help = "form of the access log's lines"},
+    {KEY("log", "level", log.level), .type = &config_choice,
+	.words = log_levels, .fallback = "info",
+	.help = "least urgent messages to write on stderr"},
+
+    {KEY("admin", "address", admin), .type = &config_admin_address,
+	.word = "off", .fallback = "127.0.0.1:3129", .restart = true,
+	.help = "where metrics and health are served; unprotected"},
+
+    {KEY("shutdown", "drain", shutdown.drain_ms), .type = &config_millis,
+	.max = DAYS(1), .fallback = "25s",
+	.help = "time for tunnels to end after TERM; 0: none"},
+
+    NOT_YET("host", "addresses"),
+    NOT_YET("host", "allow_addresses"),
+    NOT_YET("host", "sni"),
+    NOT_YET("host", "idle_timeout"),
+};
+
+const size_t config_table_count =
+    sizeof(config_table) / sizeof(config_table[0]);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Checks of keys against each other, once each of them is right by itself. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config_table.h"
+#include "core/ipaddr.h"
+
+/* One key of the configuration, for messages. */
+struct place {
+	char key[CONFIG_KEY_TEXT_MAX + 1];
+	const struct config_record *at; /* NULL: its default holds */
+};
+
+static struct place
+place_of(const struct config *c, const char *section, const char *name,
+    const struct config_listener *listener)
+{
+	const struct config_key *key =
+	    config_key_find(span_str(section), span_str(name));
+	struct place p = {.at = config_slot_of(key, c, listener)->first};
+
+	(void)config_key_text(key, listener, p.key);
+	return p;
+}
+
+/* The more blameworthy of two keys: one that somebody set. */
+static const struct place *
+set_one(const struct place *a, const struct place *b)
+{
+	return a->at != NULL ? a : b;
+}
+
+static void
+check_ttl(const struct config *c, struct config_report *r)
+{
+	struct place min = place_of(c, "dns", "min_ttl", NULL);
+	struct place max = place_of(c, "dns", "max_ttl", NULL);
+	const struct place *blame = set_one(&min, &max);
+
+	if (c->dns.min_ttl_s > c->dns.max_ttl_s)
+		config_report_key(r, blame->at, blame->key,
+		    "dns.min_ttl (%us) is more than dns.max_ttl (%us)",
+		    c->dns.min_ttl_s, c->dns.max_ttl_s);
+}
+
+static bool
+prefix_covers(const struct ip_prefix *outer, const struct ip_prefix *inner)
+{
+	return outer->bits <= inner->bits &&
+	       outer->addr.family == inner->addr.family &&
+	       ip_prefix_contains(outer, &inner->addr);
+}
+
+static bool
+denies_all_of(const struct config *c, enum ip_family family)
+{
+	const struct config_prefixes *deny = &c->upstream.deny_addresses;
+
+	for (size_t i = 0; i < deny->count; i++) {
+		if (deny->items[i].addr.family == family &&
+		    deny->items[i].bits == 0)
+			return true;
+	}
+	return false;
+}
+
+static void
+check_deny_leaves_some(const struct config *c, struct config_report *r)
+{
+	struct place deny = place_of(c, "upstream", "deny_addresses", NULL);
+	bool v4 = c->upstream.family != FAMILY_IPV6 && !denies_all_of(c, IP_V4);
+	bool v6 = c->upstream.family != FAMILY_IPV4 && !denies_all_of(c, IP_V6);
+
+	if (!v4 && !v6)
+		config_report_key(r, deny.at, deny.key,
+		    "with upstream.family no address is left to dial");
+}
+
+static void
+check_allow_against_deny(const struct config *c, struct config_report *r)
+{
+	struct place allow = place_of(c, "upstream", "allow_addresses", NULL);
+	const struct config_prefixes *a = &c->upstream.allow_addresses;
+	const struct config_prefixes *d = &c->upstream.deny_addresses;
+	char inner[IP_PREFIX_TEXT_MAX + 1], outer[IP_PREFIX_TEXT_MAX + 1];
+
+	for (size_t i = 0; i < a->count; i++) {
+		for (size_t j = 0; j < d->count; j++) {
+			if (!prefix_covers(&d->items[j], &a->items[i]))
+				continue;
+			(void)ip_prefix_format(&a->items[i], inner);
+			(void)ip_prefix_format(&d->items[j], outer);
+			config_report_key(r, allow.at, allow.key,
+			    "%s lies in %s of upstream.deny_addresses, which "
+			    "wins",
+			    inner, outer);
+			break;
+		}
+	}
+}
+
+static bool
+is_wildcard(const struct ipaddr *a)
+{
+	static const uint8_t zero[sizeof(a->bytes)] = {0};
+
+	return memcmp(a->bytes, zero, sizeof(zero)) == 0;
+}
+
+/* Whether one socket would take the other's connections. Port 0 is a free one
+ * of the kernel's choice. */
+static bool
+addresses_clash(const struct ip_endpoint *a, const struct ip_endpoint *b)
+{
+	return a->port != 0 && a->port == b->port &&
+	       a->addr.family == b->addr.family &&
+	       (ipaddr_equal(&a->addr, &b->addr) || is_wildcard(&a->addr) ||
+		   is_wildcard(&b->addr));
+}
+
+static bool
+listeners_clash(
+    const struct config_listener *a, const struct config_listener *b)
+{
+	if (a->unix_path != NULL && b->unix_path != NULL)
+		return strcmp(a->unix_path, b->unix_path) == 0;
+	return a->unix_path == NULL && b->unix_path == NULL &&
+	       addresses_clash(&a->address, &b->address);
+}
+
+static void
+check_listener(const struct config *c, size_t i, struct config_report *r)
+{
+	const struct config_listener *l = &c->listeners[i];
+	struct place address = place_of(c, "listener", "address", l);
+	struct place clients = place_of(c, "listener", "clients", l);
+	struct place admin = place_of(c, "admin", "address", NULL);
+	const struct place *blame = set_one(&admin, &address);
+
+	if (l->unix_path != NULL && clients.at != NULL)
+		config_report_key(r, clients.at, clients.key,
+		    "peers of a unix: listener have no address; use the "
+		    "permissions of its directory");
+	for (size_t n = 0; n < i; n++) {
+		if (!listeners_clash(l, &c->listeners[n]))
+			continue;
+		config_report_key(r, address.at, address.key,
+		    "clashes with the address of listener %s",
+		    c->listeners[n].name);
+		return;
+	}
+	if (c->admin.on && l->unix_path == NULL &&
+	    addresses_clash(&l->address, &c->admin.address))
+		config_report_key(r, blame->at, blame->key,
+		    "admin.address clashes with the address of listener %s",
+		    l->name);
+}
+
+void
+config_check(const struct config *c, struct config_report *r)
+{
+	check_ttl(c, r);
+	check_deny_leaves_some(c, r);
+	check_allow_against_deny(c, r);
+	for (size_t i = 0; i < c->listener_count; i++)
+		check_listener(c, i, r);
+}

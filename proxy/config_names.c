@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the names in a file or an option to rows of the table, with errors that
+ * say what was probably meant. */
+#include <stdio.h>
+#include <string.h>
+
+#include "config_table.h"
+#include "core/nearest.h"
+
+enum {
+	NAMES_MAX = 256,
+};
+
+int
+config_shown(struct span text)
+{
+	return text.len > CONFIG_SHOWN_MAX ? CONFIG_SHOWN_MAX : (int)text.len;
+}
+
+const char *
+config_suggest(const struct nearest *n, char *buf)
+{
+	buf[0] = '\0';
+	if (n->best != NULL)
+		(void)snprintf(
+		    buf, CONFIG_SHOWN_MAX, "; did you mean %s?", n->best);
+	return buf;
+}
+
+/* Between where and key: "FILE:1: key", "--set key". */
+static const char *
+separator(const struct config_place *at)
+{
+	return at->option ? " " : ": ";
+}
+
+static bool
+listener_name_is_fine(struct span name)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
+
+	if (name.len == 0 || name.len > CONFIG_NAME_MAX)
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		if (memchr(chars, name.ptr[i], sizeof(chars) - 1) == NULL)
+			return false;
+	}
+	return true;
+}
+
+/* The section's rows; a name in more than one section is its first row's. */
+static const struct config_key *
+section_find(struct span section)
+{
+	for (size_t i = 0; i < config_table_count; i++) {
+		if (span_is(section, config_table[i].section))
+			return &config_table[i];
+	}
+	return NULL;
+}
+
+static bool
+section_is_later(const struct config_key *section)
+{
+	const struct config_key *end = config_table + config_table_count;
+
+	for (const struct config_key *k = section; k < end; k++) {
+		if (strcmp(k->section, section->section) == 0 &&
+		    k->type != NULL)
+			return false;
+	}
+	return true;
+}
+
+static void
+report_section(const struct config_place *at, struct span section)
+{
+	struct nearest near = nearest_to(section);
+	char hint[CONFIG_SHOWN_MAX], names[NAMES_MAX];
+	struct text t = text_in(names, sizeof(names));
+	const char *before = "";
+
+	for (size_t i = 0; i < config_table_count; i++) {
+		const char *name = config_table[i].section;
+
+		if (strcmp(name, before) == 0 || config_table[i].type == NULL)
+			continue;
+		nearest_try(&near, name);
+		text_str(&t, before[0] == '\0' ? "" : ", ");
+		text_str(&t, name);
+		if (config_key_is_named(&config_table[i]))
+			text_str(&t, " NAME");
+		before = name;
+	}
+	config_report(at->report,
+	    "%s: [%.*s]: unknown section%s (sections: %s)", at->where,
+	    config_shown(section), section.len > 0 ? section.ptr : "",
+	    config_suggest(&near, hint), text_end(&t));
+}
+
+/* The section whose keys include name, if only one has it. */
+static const char *
+section_of_key(struct span name)
+{
+	const char *found = NULL;
+
+	for (size_t i = 0; i < config_table_count; i++) {
+		if (config_table[i].type == NULL ||
+		    !span_is(name, config_table[i].name))
+			continue;
+		if (found != NULL)
+			return NULL;
+		found = config_table[i].section;
+	}
+	return found;
+}
+
+static void
+report_unknown_key(const struct config_place *at,
+    const struct config_key *section, struct span name)
+{
+	const char *home = section_of_key(name);
+	struct nearest near = nearest_to(name);
+	char hint[CONFIG_SHOWN_MAX];
+
+	for (size_t i = 0; i < config_table_count; i++) {
+		if (strcmp(config_table[i].section, section->section) == 0 &&
+		    config_table[i].type != NULL)
+			nearest_try(&near, config_table[i].name);
+	}
+	(void)config_suggest(&near, hint);
+	if (home != NULL)
+		(void)snprintf(hint, sizeof(hint), "; it belongs in [%s%s]",
+		    home, strcmp(home, "listener") == 0 ? " NAME" : "");
+	config_report(at->report, "%s%s%s.%.*s: unknown key%s", at->where,
+	    separator(at), section->section, config_shown(name),
+	    name.len > 0 ? name.ptr : "", hint);
+}
+
+const struct config_key *
+config_key_get(const struct config_place *at, const struct config_key *section,
+    struct span name)
+{
+	const struct config_key *key =
+	    config_key_find(span_str(section->section), name);
+
+	if (key == NULL) {
+		report_unknown_key(at, section, name);
+		return NULL;
+	}
+	if (key->type == NULL) {
+		config_report(at->report, "%s%s%s.%s: not in this version (%s)",
+		    at->where, separator(at), key->section, key->name,
+		    SEKISHO_VERSION);
+		return NULL;
+	}
+	return key;
+}
+
+/* Splits "listener NAME" at its first blank. */
+static struct span
+section_split(struct span text, struct span *name)
+{
+	size_t i = 0;
+
+	text = config_trim(text);
+	while (i < text.len && text.ptr[i] != ' ' && text.ptr[i] != '\t')
+		i++;
+	*name = config_trim(span_of(text.ptr + i, text.len - i));
+	return span_of(text.ptr, i);
+}
+
+const struct config_key *
+config_section_get(
+    const struct config_place *at, struct span text, char *listener)
+{
+	struct span name, word = section_split(text, &name);
+	const struct config_key *section = section_find(word);
+	bool named;
+
+	if (section == NULL) {
+		report_section(at, text);
+		return NULL;
+	}
+	if (section_is_later(section)) {
+		config_report(at->report, "%s: [%s]: not in this version (%s)",
+		    at->where, section->section, SEKISHO_VERSION);
+		return NULL;
+	}
+	named = config_key_is_named(section);
+	if (named ? !listener_name_is_fine(name) : name.len != 0) {
+		config_report(at->report, "%s: [%.*s]: expected [%s%s]%s",
+		    at->where, config_shown(text), text.ptr, section->section,
+		    named ? " NAME" : "",
+		    named ? ", NAME of 1 to 32 lower-case letters, digits, - "
+			    "and _"
+			  : "");
+		return NULL;
+	}
+	if (named) {
+		memcpy(listener, name.ptr, name.len);
+		listener[name.len] = '\0';
+	}
+	return section;
+}
