@@ -2,8 +2,7 @@
 """The frame of the end-to-end tests: one lab a run, one gateway a test.
 
 Nothing is skipped: a machine that cannot make the lab fails the run and says
-why. SEKISHO_PROXY names the binary under test, SEKISHO_PROXY_RELEASE one
-without sanitizers for the figures of memory.
+why. SEKISHO_PROXY names the binary under test.
 """
 
 import os
@@ -15,9 +14,10 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
-from lab.lab import Lab, LabError  # noqa: E402
+pytest.register_assert_rewrite("drivers", "tunnels", "lab.gateway")
 
-pytest.register_assert_rewrite("drivers")
+from lab.lab import Lab, LabError  # noqa: E402
+from tunnels import Tunnel  # noqa: E402
 
 
 def pytest_configure(config):
@@ -67,9 +67,9 @@ def start_gateway(lab, request):
     its exit status and by what the sanitizers said."""
     started = []
 
-    def start(settings=None, variable="SEKISHO_PROXY",
-              default="build/dev/sekisho-proxy"):
-        gateway = lab.start_gateway(binary_from(variable, default), settings)
+    def start(settings=None, **kw):
+        binary = binary_from("SEKISHO_PROXY", "build/dev/sekisho-proxy")
+        gateway = lab.start_gateway(binary, settings, **kw)
         started.append(gateway)
         return gateway
 
@@ -87,3 +87,39 @@ def gateway(start_gateway, request):
     """A gateway for region us-1, with the settings of @pytest.mark.gateway."""
     mark = request.node.get_closest_marker("gateway")
     return start_gateway(mark.args[0] if mark else None)
+
+
+@pytest.fixture
+def open_tunnel(start_gateway):  # closed before its gateway is stopped
+    """Opens tunnels of which the test holds both ends."""
+    opened = []
+
+    def open_one(gateway, **kw):
+        tunnel = Tunnel(gateway, **kw)
+        opened.append(tunnel)
+        return tunnel
+
+    yield open_one
+    for tunnel in opened:
+        tunnel.close()
+
+
+@pytest.fixture
+def untouched(lab):
+    """Calls return what the gateway has sent out since the last call, by the
+    kernel's own count and by the lab's: nothing must have happened."""
+    keys = ("Tcp.ActiveOpens", "Udp.OutDatagrams", "Udp6OutDatagrams")
+
+    def look():
+        counters = lab.gateway.counters()
+        return [counters[k] for k in keys] + [lab.dns.queries(),
+                                              lab.origins.connections()]
+
+    last = look()
+
+    def judge():
+        nonlocal last
+        before, last = last, look()
+        return last == before
+
+    return judge

@@ -13,6 +13,7 @@ import pytest
 from lab import dns, facts, wire
 from lab.lab import Lab, wait_for
 from lab.netns import LabError, Namespace, remove_stale
+from lab.origins import LAYER_DIGEST
 
 CONTAINER = facts.host("us-1", "container")
 
@@ -98,18 +99,24 @@ def test_unserved_address_refuses(lab):
 
 
 def test_silent_address_answers_nothing(lab):
-    def arrived():
-        return lab.internet.counters()["Ip.InReceives"]
+    lab.internet.nft("table inet lab {", "counter silent { }", "chain pre {",
+                     "type filter hook prerouting priority 0;",
+                     f"ip daddr {facts.SILENT_ADDRESS} counter name silent",
+                     "}", "}")
 
-    seen, before = arrived(), lab.gateway.counters()
+    def arrived():
+        text = lab.internet.run(["nft", "list", "counters"]).stdout
+        return "packets 0 " not in text
+
     with lab.gateway.socket() as sock:
         sock.setblocking(False)
         sock.connect_ex((facts.SILENT_ADDRESS, 443))
-        wait_for(lambda: arrived() > seen, "the SYN")
-        after = lab.gateway.counters()
+        wait_for(arrived, "the SYN")
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
-    for key in ("Tcp.InSegs", "Icmp.InMsgs"):
-        assert after[key] == before[key]
+        port = sock.getsockname()[1]
+        states = [row.state for row in lab.gateway.tcp_table()
+                  if row.local_port == port]
+        assert states == [2]  # SYN sent, and that is all
 
 
 def test_nft_rule_refuses_one_address(lab):
@@ -155,6 +162,67 @@ def test_without_privileges_the_lab_says_what_is_missing(monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     with pytest.raises(LabError, match="run it as root"):
         Lab()
+
+
+# The router on the path
+
+
+def test_router_carries_both_families_and_counts(lab):
+    with lab.router() as path:
+        for address in (facts.BY_HOST[CONTAINER].ipv4,
+                        facts.BY_HOST[CONTAINER].ipv6):
+            before = path.carried
+            with tls(lab, CONTAINER, address) as sock:
+                assert sock.version() == "TLSv1.3"
+            assert path.carried > before
+    carried = path.carried
+    with tls(lab, CONTAINER):
+        pass
+    assert path.carried == carried  # out of the path again
+
+
+def test_router_survives_loss(lab):
+    with lab.router() as path:
+        path.lose_every = 7
+        status, _, body = get(lab, facts.REGISTRY_CDN,
+                              f"/blobs/{LAYER_DIGEST}")
+        assert status == 200 and len(body) == 10000
+        assert path.lost > 0
+
+
+def test_router_delays(lab):
+    """The kernel's own measurement: tcpi_rtt of TCP_INFO, microseconds."""
+    with lab.router() as path:
+        path.delay = 0.05
+        with lab.gateway.connect(facts.BY_HOST[CONTAINER].ipv4, 443) as sock:
+            info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+            assert struct.unpack("I", info[68:72])[0] >= 100000
+
+
+def test_router_swallows_big_packets_without_a_word(lab):
+    with lab.router() as path:
+        path.swallow = 1000
+        near = lab.gateway.connect(facts.BY_HOST["sink.lab.example"].ipv4,
+                                   443)
+        near.sendall(wire.client_hello("sink.lab.example"))
+        wait_for(lambda: lab.origins.bytes_read("sink.lab.example"),
+                 "the small packet")
+        errors = lab.gateway.counters()["Icmp.InMsgs"]
+        near.sendall(bytes(1400))
+        wait_for(lambda: path.swallowed >= 2, "a repetition")
+        assert lab.origins.bytes_read("sink.lab.example") < 1000
+        assert lab.gateway.counters()["Icmp.InMsgs"] == errors
+        near.close()
+
+
+def test_router_resets_by_server_name(lab):
+    other = facts.host("us-1", "artifactscan")
+    with lab.router() as path:
+        path.reset_names.add(CONTAINER)
+        with pytest.raises(ConnectionResetError):
+            tls(lab, CONTAINER)
+        assert path.resets == 1
+        tls(lab, other).close()
 
 
 # DNS

@@ -72,16 +72,21 @@ class Gateway:
     """One running sekisho-proxy.
 
     settings maps "section.key" to a value; a key "listener.x" belongs to the
-    one listener. None removes a default of the lab.
+    one listener. None removes a default of the lab. wrap is put before the
+    command, e.g. ["prlimit", "--nofile=64"].
     """
 
-    def __init__(self, lab, binary, settings=None):
+    def __init__(self, lab, binary, settings=None, wrap=()):
         self.lab, self.binary = lab, binary
-        self.address, self.port = facts.GATEWAY_INSIDE, 3128
+        settings = settings or {}
+        address, _, port = settings.get(
+            "listener.address", f"{facts.GATEWAY_INSIDE}:3128").rpartition(
+                ":")
+        self.address, self.port = address.strip("[]"), int(port)
         self.folder = lab.new_folder("gateway")
         self.config_file = os.path.join(self.folder, "sekisho.conf")
         self.allow("lab", *facts.EXTRA_HOSTS)
-        self._write_config(settings or {})
+        self._write_config(settings)
         self._stopped = False
         env = dict(os.environ)
         # Leaks count as findings too; the exit status tells them apart.
@@ -90,7 +95,7 @@ class Gateway:
         env["UBSAN_OPTIONS"] = "print_stacktrace=1:exitcode=99:" + \
             env.get("UBSAN_OPTIONS", "")
         self.process = lab.gateway.popen(
-            [binary, "-c", self.config_file], stdin=subprocess.DEVNULL,
+            [*wrap, binary, "-c", self.config_file], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             errors="backslashreplace", env=env)
         self._out = _Lines(self.process.stdout)
@@ -112,7 +117,7 @@ class Gateway:
             "gateway.regions": "us-1",
             "gateway.workers": "1",
             "gateway.extra": os.path.join(self.folder, "lab.ini"),
-            "listener.address": f"{self.address}:{self.port}",
+            "listener.address": f"{facts.GATEWAY_INSIDE}:3128",
             "admin.address": "off",
             "log.access": "stdout",
             "shutdown.drain": "2s",
@@ -173,6 +178,15 @@ class Gateway:
                 pass  # closed since
         return found
 
+    def unread(self):
+        """Connections and bytes of clients that the kernel holds for it: zero
+        when it has accepted and read everything."""
+        total = 0
+        for row in self.lab.gateway.tcp_table():
+            if row.local_port == self.port:
+                total += row.receive_queue
+        return total
+
     def log_lines(self, count=1, path=None, **wanted):
         """Waits for count access log lines whose keys have these values and
         returns them all as dictionaries."""
@@ -208,12 +222,12 @@ class Gateway:
         return [json.loads(line) for line in self._out.all()
                 if line.startswith("{")]
 
-    def error_line(self, text):
-        """Waits for a line on stderr or stdout that contains text."""
-        found = self._err.wait(lambda line: text in line)
+    def output_line(self, text):
+        """Waits for a line on stdout that contains text."""
+        found = self._out.wait(lambda line: text in line)
         if not found:
-            raise TimeoutError(f"no message with {text!r}; the gateway "
-                               "said:\n" + self.transcript())
+            raise TimeoutError(f"no line with {text!r}; the gateway said:\n"
+                               + self.transcript())
         return found[0]
 
     def transcript(self):

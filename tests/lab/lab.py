@@ -3,6 +3,7 @@
 """The lab as one object, and as a command for people: lab.py up."""
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -21,6 +22,7 @@ from lab.dns import DnsServer
 from lab.gateway import Gateway, wait_for
 from lab.netns import LabError, Namespace
 from lab.origins import Origins
+from lab.router import Router
 
 __all__ = ["Lab", "LabError", "wait_for"]
 
@@ -87,8 +89,32 @@ class Lab:
         for namespace in self.namespaces:
             namespace.clear_rules()
 
-    def start_gateway(self, binary, settings=None):
-        return Gateway(self, binary, settings)
+    @contextlib.contextmanager
+    def router(self):
+        """While the block runs, a Router carries all packets between gateway
+        and internet."""
+        with Router(self.gateway, self.internet,
+                    (facts.GATEWAY_OUTSIDE, facts.GATEWAY_OUTSIDE6)) as r:
+            try:
+                yield r
+            finally:
+                netns.ip(f"route replace default via "
+                         f"{facts.INTERNET_ADDRESS}",
+                         namespace=self.gateway.name)
+
+    @contextlib.contextmanager
+    def private_prefix(self, prefix):
+        """While the block runs, prefix is served by the internet namespace,
+        as a private link of a cloud is."""
+        name = self.internet.name
+        netns.ip(f"route add local {prefix} dev lo", namespace=name)
+        try:
+            yield
+        finally:
+            netns.ip(f"route del local {prefix} dev lo", namespace=name)
+
+    def start_gateway(self, binary, settings=None, **kw):
+        return Gateway(self, binary, settings, **kw)
 
     # Network
 
@@ -99,7 +125,9 @@ class Lab:
                  f"link add wan netns {g} type veth peer name wan netns {i}")
         self._configure(self.client, [
             f"addr add {facts.CLIENT_ADDRESS}/24 dev lan",
-            f"addr add {facts.CLIENT_ADDRESS6}/64 dev lan nodad"], ["lan"])
+            f"addr add {facts.CLIENT_ADDRESS6}/64 dev lan nodad"],
+            ["lan"], [f"route add {facts.GATEWAY_OUTSIDE} via "
+                      f"{facts.GATEWAY_INSIDE}"])
         self._configure(self.gateway, [
             f"addr add {facts.GATEWAY_INSIDE}/24 dev lan",
             f"addr add {facts.GATEWAY_INSIDE6}/64 dev lan nodad",
@@ -128,11 +156,7 @@ class Lab:
                  *(f"link set {link} up" for link in links), *plain,
                  namespace=namespace.name)
         for line in inet6:
-            done = subprocess.run(
-                ["ip", "-6", "-n", namespace.name, *line.split()],
-                capture_output=True, text=True, timeout=30, check=False)
-            if done.returncode != 0:
-                raise LabError(f"ip -6 {line}: {done.stderr.strip()}")
+            netns.ip6(namespace.name, line)
 
     def _make_dns(self):
         udp, tcp = [], []

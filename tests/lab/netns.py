@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+from dataclasses import dataclass
 
 _CLONE_NEWNET = 0x40000000
 _IPV6_FREEBIND = 78  # linux/in6.h; Python does not name it
@@ -45,6 +46,15 @@ def ip(*lines, namespace=None):
     if done.returncode != 0:
         raise LabError("ip: " + (done.stderr.strip() or "failed") +
                        " (needs root, network namespaces and veth)")
+
+
+def ip6(namespace, line):
+    """Runs one line of ip -6, which has no place in a batch of ip."""
+    done = subprocess.run(["ip", "-6", "-n", namespace, *line.split()],
+                          capture_output=True, text=True, timeout=30,
+                          check=False)
+    if done.returncode != 0:
+        raise LabError(f"ip -6 {line}: {done.stderr.strip()}")
 
 
 def require_privileges():
@@ -81,6 +91,17 @@ def remove_stale():
     for path in glob.glob(f"{tempfile.gettempdir()}/sekisho-lab-*-*"):
         if not _is_alive(path.split("-")[-2]):
             shutil.rmtree(path, ignore_errors=True)
+
+
+@dataclass(frozen=True)
+class TcpSocket:
+    """One row of /proc/net/tcp."""
+
+    local_port: int
+    remote_port: int
+    state: int  # 1: established, 10: listening (tcp_states.h)
+    send_queue: int
+    receive_queue: int
 
 
 class Namespace:
@@ -194,7 +215,26 @@ class Namespace:
         sock.connect((address, port))
         return sock
 
-    # Counters of the kernel
+    # What the kernel says
+
+    def tcp_table(self):
+        """All TCP sockets inside; of a listening one, receive_queue is the
+        number of connections that wait to be accepted."""
+        rows = []
+        with self.inside():
+            for name in ("tcp", "tcp6"):
+                with open(f"/proc/thread-self/net/{name}",
+                          encoding="ascii") as f:
+                    rows += f.read().splitlines()[1:]
+        found = []
+        for row in rows:
+            _, local, remote, state, queues = row.split()[:5]
+            send, _, receive = queues.partition(":")
+            found.append(TcpSocket(
+                int(local.rpartition(":")[2], 16),
+                int(remote.rpartition(":")[2], 16), int(state, 16),
+                int(send, 16), int(receive, 16)))
+        return found
 
     def counters(self):
         """The kernel's own counts of this namespace (RFC 1213), as
