@@ -47,6 +47,8 @@ check_sf_string(const char *p)
 static void
 check_refusal(const char *answer, const char *end)
 {
+	static const char status[] = "\r\nProxy-Status: sekisho; error=";
+	static const char details[] = "; details=";
 	static const char length[] = "\r\nContent-Length: ";
 	const char *body = strstr(answer, "\r\n\r\n");
 	const char *at;
@@ -54,9 +56,12 @@ check_refusal(const char *answer, const char *end)
 	check(body != NULL && strlen(answer) == (size_t)(end - answer));
 	body += 4;
 	check_head(answer, body);
-	at = strstr(answer, "details=");
+	/* Only behind the reason phrase, which may say the same words. */
+	at = strstr(answer, status);
 	check(at != NULL && at < body);
-	check_sf_string(at + strlen("details="));
+	at = strstr(at, details);
+	check(at != NULL && at < body);
+	check_sf_string(at + strlen(details));
 	at = strstr(answer, length);
 	check(at != NULL && at < body);
 	check(strtoul(at + strlen(length), NULL, 10) == (size_t)(end - body));

@@ -315,6 +315,7 @@ test_server_name_structure(void **state)
 	    {BYTES("\0\4\0\xFF\xFF"
 		   "a"),
 		OUTCOME_NOT_TLS},
+	    {BYTES("\0\4\0\0\1a\0"), OUTCOME_NOT_TLS},
 	    {BYTES("\0\5\0\0\1ab"), OUTCOME_SNI_MISMATCH},
 	    {BYTES("\0\x08\0\0\1a\0\0\1b"), OUTCOME_SNI_MISMATCH},
 	    {BYTES("\0\x08\0\0\1a\0\0\1a"), OUTCOME_SNI_MISMATCH},
@@ -353,7 +354,14 @@ test_not_tls_at_once(void **state)
 	} rows[] = {
 	    {BYTES("S"), "SSH"},
 	    {BYTES("G"), "HTTP"},
+	    {BYTES("A"), "HTTP"},
 	    {BYTES("P"), "HTTP"},
+	    {BYTES("Z"), "HTTP"},
+	    {BYTES("["), "first byte"},
+	    {BYTES("\x13"), "first byte"},
+	    {BYTES("\x14"), "not of a handshake"},
+	    {BYTES("\x18"), "not of a handshake"},
+	    {BYTES("\x19"), "first byte"},
 	    {BYTES("\x80"), "SSLv2"},
 	    {BYTES("\x10"), "MQTT"},
 	    {BYTES("\x05"), "SOCKS"},
@@ -575,6 +583,51 @@ test_broken_fields(void **state)
 	free(ext);
 }
 
+/* Messages whose vectors fit, but hold what no ClientHello does. */
+static void
+test_vector_contents(void **state)
+{
+	static const struct {
+		const char *rest; /* behind version and random */
+		size_t len;
+		enum hello_status want;
+	} rows[] = {
+	    {BYTES("\0\0\2\x13\1\1\0"), HELLO_DONE},
+	    {BYTES("\x20"
+		   "0123456789abcdef0123456789abcdef\0\2\x13\1\1\0"),
+		HELLO_DONE},
+	    {BYTES("\x21"
+		   "0123456789abcdef0123456789abcdefX\0\2\x13\1\1\0"),
+		HELLO_BAD},
+	    {BYTES("\0\0\0\1\0"), HELLO_BAD},
+	    {BYTES("\0\0\3\x13\1\x13\1\0"), HELLO_BAD},
+	    {BYTES("\0\0\2\x13\1\0"), HELLO_BAD},
+	    {BYTES("\0\0\2\x13\1\1\0\0\0"), HELLO_DONE},
+	    {BYTES("\0\0\2\x13\1\1\0\0\0\0"), HELLO_BAD},
+	};
+	static const uint8_t random[32] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct out *message = out_new(), *wire = out_new();
+		struct hello h;
+		size_t at;
+
+		put_number(message, 1, 1);
+		put_number(message, 2 + sizeof(random) + rows[i].len, 3);
+		put_number(message, 0x0303, 2);
+		put(message, random, sizeof(random));
+		put(message, rows[i].rest, rows[i].len);
+		put_records(wire, message, 16384);
+		if (parse_all_ways(&h, wire->buf, wire->len, 1, &at) !=
+			rows[i].want ||
+		    at != wire->len || h.has_name)
+			fail_msg("row %zu", i);
+		free(wire);
+		free(message);
+	}
+}
+
 /* What OpenSSL says when it is asked to. */
 static void
 test_openssl_hello(void **state)
@@ -627,6 +680,7 @@ main(void)
 	    cmocka_unit_test(test_need_bounds_the_calls),
 	    cmocka_unit_test(test_truncated_structure),
 	    cmocka_unit_test(test_broken_fields),
+	    cmocka_unit_test(test_vector_contents),
 	    cmocka_unit_test(test_openssl_hello),
 	};
 
