@@ -38,17 +38,30 @@ enum resolver_family {
 	RESOLVER_IPV6
 };
 
+enum {
+	RESOLVER_CACHE_MAX = 4096 /* names; the least lately used one goes */
+};
+
 struct resolver_options {
-	const struct ip_endpoint *servers; /* copied; none: resolv.conf(5) */
+	const struct ip_endpoint *servers; /* copied; none: resolv.conf(5), and
+					    * without that 127.0.0.1. Port 0:
+					    * 53. At most 8 are used */
 	size_t server_count;
 	uint32_t timeout_ms; /* per try */
-	unsigned attempts;
+	unsigned attempts;   /* tries per server; an error code is not asked
+			      * for twice */
 	uint32_t min_ttl_ms, max_ttl_ms; /* answers are kept so long */
 	uint32_t negative_ttl_ms;        /* failures; 0: not at all */
 	uint32_t stale_ms;               /* 0: never serve expired answers */
+	/* Of RFC 8767 section 5, 0 for its figures: how long a lookup waits
+	 * for the servers when there is an expired answer (1.8 s), and how long
+	 * servers that failed are then left alone (30 s). */
+	uint32_t stale_wait_ms, stale_retry_ms;
 	bool prefetch;
 	enum resolver_family family;
-	const char *hosts_file; /* NULL: /etc/hosts, which is asked first */
+	const char *hosts_file; /* borrowed; NULL: /etc/hosts, which is asked
+				 * first, and read anew whenever an answer is
+				 * not in the cache */
 };
 
 /* How a lookup was answered: the labels of sekisho_dns_cache{result}. */
@@ -56,13 +69,14 @@ enum resolver_source {
 	RESOLVER_HIT,       /* from the cache */
 	RESOLVER_MISS,      /* asked, and waited for */
 	RESOLVER_COALESCED, /* waited for a question that was already out */
-	RESOLVER_STALE,     /* expired answer, as all servers failed */
+	RESOLVER_STALE,     /* expired answer, as all servers failed or are slow
+			     */
 	RESOLVER_NEGATIVE,  /* a cached failure */
 	RESOLVER_SOURCES
 };
 
 struct resolver_stats {
-	uint64_t answers[RESOLVER_SOURCES];
+	uint64_t answers[RESOLVER_SOURCES]; /* as they are given */
 	uint64_t prefetches;
 };
 
@@ -76,11 +90,15 @@ typedef void (*lookup_done_fn)(void *arg, enum outcome why,
 /* NULL when out of memory or the servers cannot be read. */
 struct resolver *resolver_new(
     struct loop *loop, const struct resolver_options *opt) MUST_CHECK;
-void resolver_free(struct resolver *r); /* cancels all lookups; NULL is fine */
+
+/* Cancels all lookups (their handles are dead, and no callback comes). Allowed
+ * inside a callback, whose addrs it takes away. NULL is fine. */
+void resolver_free(struct resolver *r);
 
 /* The fast path: an answer from the cache, at once. True sets *addrs, which is
  * valid until the next call into the resolver or turn of the loop. Counts as a
- * hit. No callback is involved. A cached failure is not answered here. */
+ * hit, or as stale while failing servers are left alone. No callback is
+ * involved. A cached failure is not answered here. */
 bool resolver_cached(struct resolver *r, const struct hostname *name,
     const struct addr_list **addrs) MUST_CHECK;
 
