@@ -12,7 +12,6 @@
 
 static const char cloudone_dir[] = "cloudone";
 static const char sets_dir[] = "sets";
-static const char global_label[] = "global";
 
 /* The files of one load. What text and names are owned stands in owned. */
 struct source_list {
@@ -298,7 +297,7 @@ sources_check(struct source_list *s)
 		if (src->kind == LIST_CATEGORIES)
 			categories++;
 		else if (src->kind == LIST_REGION &&
-			 span_is(src->label, global_label))
+			 span_is(src->label, allowlist_global))
 			global++;
 		else if (src->kind == LIST_REGION)
 			regions++;
@@ -321,7 +320,7 @@ sources_check(struct source_list *s)
 static bool
 is_global(const struct allowlist_entry *e)
 {
-	return strcmp(e->region, global_label) == 0;
+	return strcmp(e->region, allowlist_global) == 0;
 }
 
 /* By host, what is global first, then as read. */
@@ -405,7 +404,7 @@ labels_fill(struct allowlist *a, const struct source_list *s)
 		const char *label;
 
 		if ((src->kind != LIST_REGION && src->kind != LIST_SET) ||
-		    span_is(src->label, global_label))
+		    span_is(src->label, allowlist_global))
 			continue;
 		label = allowlist_keep(a, src->label);
 		if (label == NULL)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/catalog.h"
 
+const char allowlist_global[] = "global";
+
 static const struct {
 	unsigned bit;
 	const char *name;

@@ -51,12 +51,16 @@ enum allowlist_origin {
 	ORIGIN_EXTRA,     /* the operator's own file */
 };
 
+/* The region of what every region needs: "global". */
+extern const char allowlist_global[];
+
 struct allowlist_entry {
 	struct hostname host; /* without the "*." of a suffix */
 	bool suffix;          /* *.host: sub-domains, never the apex */
 	uint16_t port;
 	enum allowlist_origin origin;
-	const char *region;   /* "us-1", "global"; "-" for sets and extras */
+	const char *region;   /* "us-1", allowlist_global; "-" for sets and
+			       * extras */
 	const char *category; /* the section's name */
 	const char *set;      /* name of the set; NULL for the others */
 	const struct allowlist_category *about; /* NULL for extras and sets that

@@ -38,7 +38,7 @@ struct policy_selection {
 struct rule {
 	const struct allowlist_entry *entry; /* host, port, region, category,
 					      * file:line */
-	char *where;                         /* "cloudone/us-1.ini:7" */
+	const char *where;                   /* "cloudone/us-1.ini:7" */
 	size_t index; /* 0 to policy_rule_count() - 1, in the order of
 		       * --print-allowlist */
 };
@@ -53,10 +53,13 @@ struct policy *policy_ref(struct policy *p);
 void policy_unref(struct policy *p); /* NULL is fine */
 
 const struct allowlist *policy_catalog(const struct policy *p);
-/* Sorted by host, then port. */
+/* Sorted by name as --print-allowlist shows it (a *.suffix comes before all
+ * others), then port. */
 const struct rule *policy_rules(const struct policy *p, size_t *count);
 /* The region codes selected, "all" already replaced. */
 const char *const *policy_regions(const struct policy *p, size_t *count);
+const char *const *policy_sets(const struct policy *p, size_t *count);
+unsigned policy_features(const struct policy *p); /* bits of enum feature */
 
 enum policy_near {
 	NEAR_NONE,
@@ -74,9 +77,13 @@ struct policy_decision {
 	const struct rule *rule; /* with ok: the rule that admits it */
 	enum policy_near near;   /* else: what came nearest */
 	const struct allowlist_entry *entry; /* the nearest entry, or NULL */
+	const struct rule *near_rule; /* with NEAR_PORT and NEAR_APEX: the first
+				       * of the rules for entry's name */
 };
 
-/* Judges a name and port. Constant time, allocates nothing. */
+/* Judges a name and port: one pass over the name, however many rules there are;
+ * allocates nothing. An exact rule wins over suffixes, a longer suffix over a
+ * shorter one. Of what may be near, the first of enum policy_near counts. */
 struct policy_decision policy_decide(
     const struct policy *p, const struct endpoint *e);
 
