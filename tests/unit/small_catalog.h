@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A catalog with everything in it, for the tests of policy. Include it behind
- * cmocka.h. */
+ * A catalog with everything in it, for the tests of policy. */
 #ifndef SEKISHO_TESTS_SMALL_CATALOG_H
 #define SEKISHO_TESTS_SMALL_CATALOG_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
 
 #include "core/policy.h"
 
