@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/outcome.h"
+#include "core/span.h"
 #include "net/resolver.h"
 
 typedef _Atomic uint64_t counter;
@@ -42,14 +43,18 @@ counter_get(const counter *c)
 	return atomic_load_explicit(c, memory_order_relaxed);
 }
 
-/* Upper bounds, in microseconds, of every histogram's buckets but the last. */
+/* Upper bounds, in microseconds, of every histogram's buckets but the last:
+ * 100 us to 10 s for what a client waits for, up to 2 h for how long a tunnel
+ * lives. */
 #define HISTOGRAM_BOUNDS                                                       \
 	{                                                                      \
 		100, 250, 500, 1000, 2500, 5000, 10000, 25000, 50000, 100000,  \
-		    250000, 500000, 1000000, 2500000, 5000000, 10000000        \
+		    250000, 500000, 1000000, 2500000, 5000000, 10000000,       \
+		    30000000, 60000000, 300000000, 1800000000, 7200000000      \
 	}
 enum {
-	HISTOGRAM_BUCKETS = 17
+	HISTOGRAM_BUCKETS = 22,
+	HISTOGRAM_WAIT_BOUNDS = 16, /* the bounds up to 10 s */
 };
 
 struct histogram {
@@ -57,6 +62,7 @@ struct histogram {
 	counter sum_ns;
 };
 
+/* One sample. A bucket holds what is not above its bound. */
 void histogram_add(struct histogram *h, uint64_t ns);
 
 /* Of one rule (host and port); the array has one per rule of the policy. */
@@ -70,9 +76,14 @@ struct endpoint_metrics {
 	struct histogram connect;
 };
 
+enum {
+	METRICS_LISTENERS = 32 /* the last one stands for all further ones */
+};
+
 struct worker_metrics {
 	counter requests[OUTCOME_COUNT];
-	counter tunnels_active; /* a gauge */
+	counter tunnels_active;                      /* a gauge */
+	counter listener_tunnels[METRICS_LISTENERS]; /* the same by listener */
 	counter bytes_up, bytes_down;
 	counter dns[RESOLVER_SOURCES];
 	counter prefetches;
@@ -81,8 +92,13 @@ struct worker_metrics {
 	struct endpoint_metrics endpoints[]; /* by struct rule's index */
 };
 
-/* NULL when out of memory. */
-struct worker_metrics *worker_metrics_new(size_t endpoint_count);
+/* Zeroed, on cache lines of its own. NULL when out of memory. */
+struct worker_metrics *worker_metrics_new(size_t endpoint_count) MUST_CHECK;
 void worker_metrics_free(struct worker_metrics *m); /* NULL is fine */
+
+/* A tunnel of the listener with that place in the configuration begins or ends:
+ * keeps tunnels_active and listener_tunnels. */
+void metrics_tunnel_began(struct worker_metrics *m, size_t listener);
+void metrics_tunnel_ended(struct worker_metrics *m, size_t listener);
 
 #endif

@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "admin.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <event2/keyvalq_struct.h>
+#include <event2/listener.h>
+
+#include "admin_reserve.h"
+#include "core/log.h"
+
+enum {
+	ADMIN_BACKLOG = 64,
+	ADMIN_TIMEOUT_S = 10, /* without a byte, either way */
+	ADMIN_HEADER_MAX = 8192,
+	ADMIN_BODY_MAX = 4096,  /* of requests that are refused anyway */
+	HTTP_MISDIRECTED = 421, /* RFC 9110 section 15.5.20 */
+	ALL_METHODS = 0xFFFF,   /* the rest is refused here, by a 405 */
+};
+
+struct admin {
+	struct admin_sources src;
+	struct metrics_process *process;
+	struct evhttp *http;
+	struct evconnlistener *listener; /* http's once it is bound there */
+	bool bound;
+	struct admin_reserve *reserve;
+	struct ip_endpoint address;
+};
+
+static void
+header(struct evhttp_request *req, const char *name, const char *value)
+{
+	/* Fails when out of memory: then the answer fails too. */
+	(void)evhttp_add_header(
+	    evhttp_request_get_output_headers(req), name, value);
+}
+
+static void
+on_connection_end(struct evhttp_connection *connection, void *arg)
+{
+	const struct admin *a = arg;
+
+	(void)connection;
+	if (a->reserve != NULL)
+		admin_reserve_refill(a->reserve);
+}
+
+/* Every answer of ours goes out here. (evhttp would send a body with HEAD, and
+ * leave the length out.) */
+static void
+reply(struct admin *a, struct evhttp_request *req, int status,
+    const char *reason, struct evbuffer *body)
+{
+	bool head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
+	char length[32];
+
+	(void)snprintf(length, sizeof(length), "%zu",
+	    body == NULL ? 0 : evbuffer_get_length(body));
+	header(req, "Content-Length", length);
+	header(req, "X-Content-Type-Options", "nosniff");
+	header(req, "Cache-Control", "no-store");
+	evhttp_connection_set_closecb(
+	    evhttp_request_get_connection(req), on_connection_end, a);
+	if (admin_reserve_is_short(a->reserve))
+		header(req, "Connection", "close");
+	evhttp_send_reply(req, status, reason, head ? NULL : body);
+}
+
+static void
+reply_text(struct admin *a, struct evhttp_request *req, int status,
+    const char *reason, const char *text)
+{
+	struct evbuffer *body = evbuffer_new();
+
+	header(req, "Content-Type", "text/plain; charset=utf-8");
+	if (body != NULL)
+		(void)evbuffer_add_printf(body, "%s\n", text);
+	reply(a, req, status, reason, body);
+	if (body != NULL)
+		evbuffer_free(body);
+}
+
+static void
+serve_health(struct admin *a, struct evhttp_request *req)
+{
+	reply_text(a, req, HTTP_OK, "OK", "ok");
+}
+
+static void
+serve_ready(struct admin *a, struct evhttp_request *req)
+{
+	const char *why = a->src.not_ready(a->src.arg);
+
+	if (why == NULL)
+		reply_text(a, req, HTTP_OK, "OK", "ready");
+	else
+		reply_text(
+		    a, req, HTTP_SERVUNAVAIL, "Service Unavailable", why);
+}
+
+static void
+serve_metrics(struct admin *a, struct evhttp_request *req)
+{
+	struct metrics_source source = *a->src.metrics;
+	struct evbuffer *body = evbuffer_new();
+
+	source.process = a->process;
+	if (body == NULL || !metrics_text_add(body, &source)) {
+		reply_text(a, req, HTTP_INTERNAL, "Internal Server Error",
+		    "out of memory");
+	} else {
+		header(req, "Content-Type",
+		    "text/plain; version=0.0.4; charset=utf-8");
+		reply(a, req, HTTP_OK, "OK", body);
+	}
+	if (body != NULL)
+		evbuffer_free(body);
+}
+
+static const struct page {
+	const char *path;
+	void (*serve)(struct admin *a, struct evhttp_request *req);
+} pages[] = {
+    {"/healthz", serve_health},
+    {"/metrics", serve_metrics},
+    {"/readyz", serve_ready},
+};
+
+static const struct page *
+page_of(const struct evhttp_request *req)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
+
+	for (size_t i = 0; path != NULL && i < sizeof(pages) / sizeof(pages[0]);
+	     i++) {
+		if (strcmp(path, pages[i].path) == 0)
+			return &pages[i];
+	}
+	return NULL;
+}
+
+/* "name:80" without port and final dot. */
+static struct span
+host_name(const char *host)
+{
+	struct span s = span_of(host, strcspn(host, ":"));
+
+	if (s.len > 0 && host[s.len - 1] == '.')
+		s.len--;
+	return s;
+}
+
+/* "[::1]:80" */
+static bool
+is_bracketed_address(const char *host)
+{
+	const char *end = strchr(host, ']');
+	struct ipaddr addr;
+
+	return host[0] == '[' && end != NULL &&
+	       (end[1] == '\0' || end[1] == ':') &&
+	       ipaddr_parse(&addr, span_of(host + 1, (size_t)(end - host) - 1));
+}
+
+static bool
+is_our_name(const struct admin *a, const char *host)
+{
+	struct span name = host_name(host);
+	struct ipaddr addr;
+
+	if (ipaddr_parse(&addr, name) || is_bracketed_address(host) ||
+	    span_is_nocase(name, "localhost"))
+		return true;
+	for (size_t i = 0; i < a->src.name_count; i++) {
+		if (span_is_nocase(name, a->src.names[i]))
+			return true;
+	}
+	return false;
+}
+
+/* Whether every host that the request names is ours. A web browser always
+ * names one, so that a request without any is no danger (HTTP/1.0 probes). */
+static bool
+is_for_us(const struct admin *a, struct evhttp_request *req)
+{
+	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
+	const char *in_uri = uri == NULL ? NULL : evhttp_uri_get_host(uri);
+	const struct evkeyvalq *headers = evhttp_request_get_input_headers(req);
+	const struct evkeyval *h;
+
+	if (in_uri != NULL && !is_our_name(a, in_uri))
+		return false;
+	for (h = headers->tqh_first; h != NULL; h = h->next.tqe_next) {
+		if (span_is_nocase(span_str(h->key), "host") &&
+		    !is_our_name(a, h->value))
+			return false;
+	}
+	return true;
+}
+
+static void
+on_request(struct evhttp_request *req, void *arg)
+{
+	struct admin *a = arg;
+	enum evhttp_cmd_type method = evhttp_request_get_command(req);
+	const struct page *page;
+
+	if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
+		header(req, "Allow", "GET, HEAD");
+		reply_text(a, req, HTTP_BADMETHOD, "Method Not Allowed",
+		    "only GET and HEAD");
+		return;
+	}
+	if (!is_for_us(a, req)) {
+		reply_text(a, req, HTTP_MISDIRECTED, "Misdirected Request",
+		    "not a name of this gateway: ask by its address or "
+		    "localhost");
+		return;
+	}
+	page = page_of(req);
+	if (page == NULL)
+		reply_text(a, req, HTTP_NOTFOUND, "Not Found",
+		    "nothing here: try /metrics, /healthz or /readyz");
+	else
+		page->serve(a, req);
+}
+
+static int
+open_socket(const struct ip_endpoint *address)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = ip_endpoint_to_sockaddr(address, &sa);
+	int one = 1, saved;
+	int fd =
+	    socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -1;
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+	    bind(fd, (struct sockaddr *)&sa, len) == 0 &&
+	    listen(fd, ADMIN_BACKLOG) == 0)
+		return fd;
+	saved = errno;
+	(void)close(fd);
+	errno = saved;
+	return -1;
+}
+
+static bool
+listen_on(struct admin *a, struct event_base *base)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	int fd = open_socket(&a->src.address);
+
+	if (fd < 0)
+		return false;
+	a->listener = evconnlistener_new(base, NULL, NULL,
+	    LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);
+	if (a->listener == NULL) {
+		(void)close(fd);
+		return false;
+	}
+	return getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
+	       ip_endpoint_from_sockaddr(&a->address, (struct sockaddr *)&sa);
+}
+
+static bool
+make_http(struct admin *a, struct event_base *base)
+{
+	a->http = evhttp_new(base);
+	if (a->http == NULL)
+		return false;
+	evhttp_set_timeout(a->http, ADMIN_TIMEOUT_S);
+	evhttp_set_max_headers_size(a->http, ADMIN_HEADER_MAX);
+	evhttp_set_max_body_size(a->http, ADMIN_BODY_MAX);
+	evhttp_set_allowed_methods(a->http, ALL_METHODS);
+	evhttp_set_gencb(a->http, on_request, a);
+	return true;
+}
+
+static bool
+start(struct admin *a, struct event_base *base)
+{
+	a->process = metrics_process_open();
+	if (!make_http(a, base) || !listen_on(a, base))
+		return false;
+	a->bound = evhttp_bind_listener(a->http, a->listener) != NULL;
+	if (!a->bound)
+		return false;
+	a->reserve = admin_reserve_new(base, a->listener);
+	return a->reserve != NULL;
+}
+
+struct admin *
+admin_new(struct event_base *base, const struct admin_sources *src)
+{
+	char where[IP_ENDPOINT_TEXT_MAX + 1];
+	struct admin *a = calloc(1, sizeof(*a));
+
+	(void)ip_endpoint_format(&src->address, where);
+	if (a != NULL) {
+		a->src = *src;
+		if (start(a, base))
+			return a;
+	}
+	log_error("admin_listen",
+	    "address=%s error=\"%s\" do=\"set admin.address to a free address "
+	    "of this machine, or to off\"",
+	    where, strerror(errno));
+	admin_free(a);
+	return NULL;
+}
+
+void
+admin_free(struct admin *a)
+{
+	if (a == NULL)
+		return;
+	/* First, as it watches the socket that http closes. */
+	admin_reserve_free(a->reserve);
+	a->reserve = NULL;
+	if (a->http != NULL)
+		evhttp_free(a->http);
+	if (a->listener != NULL && !a->bound)
+		evconnlistener_free(a->listener);
+	metrics_process_close(a->process);
+	free(a);
+}
+
+struct ip_endpoint
+admin_address(const struct admin *a)
+{
+	return a->address;
+}

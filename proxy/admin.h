@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The admin listener: /metrics, /healthz and /readyz over HTTP, read-only. It
+ * runs on the main thread's event base, apart from the workers, so that it
+ * answers however busy they are.
+ *
+ * It also answers when no file descriptor is left: a few are held in reserve.
+ * Before each accept(2) it tries whether a descriptor can be had; if not, it
+ * gives one of the reserve back for the connection, and takes it again once the
+ * connection has ended. (Workers may snatch a freed descriptor, therefore
+ * several.) With the reserve used up, it stops accepting for a moment instead
+ * of spinning. Nothing else on the way to an answer opens a descriptor. */
+#ifndef SEKISHO_ADMIN_H
+#define SEKISHO_ADMIN_H
+
+#include <stddef.h>
+
+#include <event2/event.h>
+
+#include "core/ipaddr.h"
+#include "core/span.h"
+#include "metrics_text.h"
+
+struct admin; /* owned by main */
+
+/* NULL when the gateway takes tunnels, else why not ("draining"; static text,
+ * ASCII). Called on the main thread at each /readyz. */
+typedef const char *(*admin_not_ready_fn)(void *arg);
+
+/* Borrowed for the life of the admin. */
+struct admin_sources {
+	struct ip_endpoint address; /* port 0: any free one */
+	/* Names that a request may carry in Host, besides addresses and
+	 * localhost: all others are refused, so that no web page can read us
+	 * through a name of its own (DNS rebinding). */
+	const char *const *names;
+	size_t name_count;
+	/* .process is the admin's own and ignored here. */
+	const struct metrics_source *metrics;
+	admin_not_ready_fn not_ready;
+	void *arg; /* of not_ready */
+};
+
+/* Binds, listens and answers as long as base runs. NULL after a message. */
+struct admin *admin_new(
+    struct event_base *base, const struct admin_sources *src) MUST_CHECK;
+void admin_free(struct admin *a); /* closes all connections; NULL is fine */
+
+/* Where it listens, with the true port. */
+struct ip_endpoint admin_address(const struct admin *a);
+
+#endif
