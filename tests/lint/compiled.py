@@ -14,6 +14,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tempfile
 import time
 
 import tree
@@ -52,17 +53,21 @@ def in_parallel(job, items):
     return failed
 
 
-def tidy(source, build, commands, files):
-    # Commands may be gcc's: clang does not know all of its warnings.
-    args = [
-        "clang-tidy-14", "--quiet", "-p", build,
-        "--extra-arg=-Wno-unknown-warning-option",
-        "--extra-arg=-Wno-ignored-optimization-argument",
-    ]  # fmt: skip
-    failed = in_parallel(
-        lambda path: run(args + [os.path.join(source, path)], build),
-        [path for path in files if path in commands],
-    )
+def tidy(source, commands, files):
+    with tempfile.TemporaryDirectory() as folder:
+        # clang-tidy reads a file once a command: leave one for each.
+        with open(os.path.join(folder, "compile_commands.json"), "w") as f:
+            json.dump(list(commands.values()), f)
+        # Commands may be gcc's: clang does not know all of its warnings.
+        args = [
+            "clang-tidy-14", "--quiet", "-p", folder,
+            "--extra-arg=-Wno-unknown-warning-option",
+            "--extra-arg=-Wno-ignored-optimization-argument",
+        ]  # fmt: skip
+        failed = in_parallel(
+            lambda path: run(args + [os.path.join(source, path)], folder),
+            [path for path in files if path in commands],
+        )
     return once(failed)
 
 
@@ -133,7 +138,7 @@ def main(what, source, build):
         if path not in commands
     ]
     if what == "tidy":
-        faults += tidy(source, build, commands, files)
+        faults += tidy(source, commands, files)
     else:
         faults += headers(source, commands)
     print(f"{time.monotonic() - start:.1f} s")
