@@ -201,13 +201,6 @@ read_meta(struct list_reader *r, const struct ini_entry *e)
 static bool
 read_name(const struct ini_place *at, struct hostname *out, struct span text)
 {
-	if (text.len >= 3 && memmem(text.ptr, text.len, "://", 3) != NULL) {
-		ini_error_at(at,
-		    "\"%.*s\" is a URL: write the host name alone, without "
-		    "https:// and path",
-		    SPAN_ARG(text));
-		return false;
-	}
 	switch (hostname_parse(out, text)) {
 	case HOSTNAME_NAME:
 		return true;
@@ -220,7 +213,12 @@ read_name(const struct ini_place *at, struct hostname *out, struct span text)
 	case HOSTNAME_INVALID:
 		break;
 	}
-	if (text.len > 0 && memchr(text.ptr, ',', text.len) != NULL)
+	if (text.len >= 3 && memmem(text.ptr, text.len, "://", 3) != NULL)
+		ini_error_at(at,
+		    "\"%.*s\" is a URL: write the host name alone, without "
+		    "https:// and path",
+		    SPAN_ARG(text));
+	else if (text.len > 0 && memchr(text.ptr, ',', text.len) != NULL)
 		ini_error_at(at,
 		    "\"%.*s\" is not a host name: write one host = line for "
 		    "each",
@@ -323,35 +321,53 @@ read_operators(
 	return true;
 }
 
+/* What an entry says besides its name and port. Field by field: a whole struct
+ * of zeros, with room for the longest name, is much for each of many lines. */
+static void
+describe(const struct list_reader *r, struct allowlist_entry *entry)
+{
+	entry->suffix = false;
+	entry->set = NULL;
+	entry->region = "-";
+	switch (r->src->kind) {
+	case LIST_REGION:
+		entry->origin = ORIGIN_PUBLISHED;
+		entry->region = r->label;
+		break;
+	case LIST_SET:
+		entry->origin = ORIGIN_SET;
+		entry->set = r->label;
+		break;
+	case LIST_EXTRA:
+	case LIST_CATEGORIES: /* category_reader reads these */
+		entry->origin = ORIGIN_EXTRA;
+		break;
+	}
+	entry->category = r->section;
+	entry->about = r->about;
+	entry->file = r->file;
+}
+
 static void
 read_host(struct list_reader *r, const struct ini_entry *e)
 {
 	struct ini_place at = reader_place(r, e->line);
 	struct allowlist *a = r->list;
-	struct allowlist_entry *grown;
-	struct allowlist_entry entry = {
-	    .region = r->src->kind == LIST_REGION ? r->label : "-",
-	    .set = r->src->kind == LIST_SET ? r->label : NULL,
-	    .origin = r->src->kind == LIST_REGION ? ORIGIN_PUBLISHED
-		      : r->src->kind == LIST_SET  ? ORIGIN_SET
-						  : ORIGIN_EXTRA,
-	    .category = r->section,
-	    .about = r->about,
-	    .file = r->file,
-	    .line = e->line};
 	struct span text = span_str(e->value);
-
-	if (!(is_operators(r) ? read_operators(&at, &entry, text)
-			      : read_exact(&at, &entry, text)))
-		return;
-	grown = array_grow(
+	struct allowlist_entry *entry = array_grow(
 	    a->entries, a->entry_count, &a->entry_cap, sizeof(*a->entries));
-	if (grown == NULL) {
+
+	if (entry == NULL) {
 		ini_error_at(&at, "out of memory");
 		return;
 	}
-	a->entries = grown;
-	a->entries[a->entry_count++] = entry;
+	a->entries = entry;
+	entry += a->entry_count;
+	describe(r, entry);
+	entry->line = e->line;
+	if (is_operators(r) ? read_operators(&at, entry, text)
+			    : read_exact(&at, entry, text))
+		a->entry_count++;
 }
 
 static bool

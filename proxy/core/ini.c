@@ -112,6 +112,9 @@ line_is_text(const struct reader *r, struct span line)
 	for (size_t i = 0; i < line.len; i += step) {
 		unsigned char c = (unsigned char)line.ptr[i];
 
+		step = 1;
+		if (c >= 0x20 && c < 0x7f)
+			continue; /* nearly every byte of nearly every file */
 		step = utf8_step(span_of(line.ptr + i, line.len - i));
 		if (step == 0) {
 			ini_error_at(&at,

@@ -161,15 +161,36 @@ name_compare(const struct allowlist_entry *a, const struct allowlist_entry *b)
 				      : strcmp(a->host.text, b->host.text);
 }
 
+/* An entry with the beginning of its name as a number, which spares the sort
+ * of a long list most looks at names far apart in memory. */
+struct sorted_entry {
+	uint64_t start;
+	const struct allowlist_entry *entry;
+};
+
+/* Numbers that are in the order of name_compare, or equal. */
+static uint64_t
+name_start(const struct allowlist_entry *e)
+{
+	uint64_t start = e->suffix ? 0 : 1;
+
+	for (size_t i = 0; i < 7; i++)
+		start = start << 8 |
+			(i < e->host.len ? (unsigned char)e->host.text[i] : 0);
+	return start;
+}
+
 /* Of entries that say the same, what is global comes first, then the one that
  * was read first. */
 static int
-rule_compare(const void *x, const void *y)
+sorted_compare(const void *x, const void *y)
 {
-	const struct allowlist_entry *a = ((const struct rule *)x)->entry;
-	const struct allowlist_entry *b = ((const struct rule *)y)->entry;
-	int c = name_compare(a, b);
+	const struct sorted_entry *s = x, *t = y;
+	const struct allowlist_entry *a = s->entry, *b = t->entry;
+	int c = (s->start > t->start) - (s->start < t->start);
 
+	if (c == 0)
+		c = name_compare(a, b);
 	if (c == 0)
 		c = (a->port > b->port) - (a->port < b->port);
 	if (c == 0)
@@ -191,80 +212,97 @@ asleep_compare(const void *x, const void *y)
 	return c != 0 ? c : (a > b) - (a < b);
 }
 
+static bool
+says_the_same(const struct sorted_entry *a, const struct sorted_entry *b)
+{
+	return a->start == b->start && a->entry->port == b->entry->port &&
+	       name_compare(a->entry, b->entry) == 0;
+}
+
+/* Makes rules of sorted entries; of those for one name and port, the first. */
+static void
+rules_fill(struct policy *p, const struct sorted_entry *sorted, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0 && says_the_same(&sorted[i - 1], &sorted[i]))
+			continue;
+		p->rules[p->rule_count].entry = sorted[i].entry;
+		p->rules[p->rule_count].index = p->rule_count;
+		p->rule_count++;
+	}
+}
+
 /* Parts the catalog into rules and what is asleep, both sorted. */
 static bool
 rules_make(struct policy *p)
 {
-	size_t count, kept = 0;
+	size_t count, on = 0;
 	const struct allowlist_entry *e = allowlist_entries(p->catalog, &count);
+	struct sorted_entry *sorted = calloc(count + 1, sizeof(*sorted));
 
 	p->rules = calloc(count + 1, sizeof(*p->rules));
 	p->asleep = calloc(count + 1, sizeof(const void *));
-	if (p->rules == NULL || p->asleep == NULL)
+	if (sorted == NULL || p->rules == NULL || p->asleep == NULL) {
+		free(sorted);
 		return false;
+	}
 	for (size_t i = 0; i < count; i++) {
 		if (entry_is_on(p, &e[i]))
-			p->rules[p->rule_count++].entry = &e[i];
+			sorted[on++] = (struct sorted_entry){
+			    .start = name_start(&e[i]), .entry = &e[i]};
 		else
 			p->asleep[p->asleep_count++] = &e[i];
 	}
-	qsort(p->rules, p->rule_count, sizeof(*p->rules), rule_compare);
+	qsort(sorted, on, sizeof(*sorted), sorted_compare);
 	qsort(p->asleep, p->asleep_count, sizeof(const void *), asleep_compare);
-	for (size_t i = 0; i < p->rule_count; i++) {
-		const struct allowlist_entry *now = p->rules[i].entry;
-		const struct allowlist_entry *last =
-		    kept > 0 ? p->rules[kept - 1].entry : NULL;
-
-		if (last != NULL && name_compare(last, now) == 0 &&
-		    last->port == now->port)
-			continue;
-		p->rules[kept].entry = now;
-		p->rules[kept].index = kept;
-		kept++;
-	}
-	p->rule_count = kept;
+	rules_fill(p, sorted, on);
+	free(sorted);
 	return true;
 }
 
-/* "FILE:LINE" of each rule, in one block. */
+/* Makes room for the tables and for "FILE:LINE" of each rule. In the order of
+ * the catalog: rules lie all over it. */
 static bool
-where_make(struct policy *p)
+rules_reserve(struct policy *p, struct text *where)
 {
-	size_t cap = 1, len = 0;
+	size_t count, cap = 1, suffixes = 0;
+	const struct allowlist_entry *e = allowlist_entries(p->catalog, &count);
 
-	for (size_t i = 0; i < p->rule_count; i++)
-		cap += strlen(p->rules[i].entry->file) + sizeof(":4294967295");
-	p->where = malloc(cap);
-	if (p->where == NULL)
-		return false;
-	for (size_t i = 0; i < p->rule_count; i++) {
-		const struct allowlist_entry *e = p->rules[i].entry;
-
-		p->rules[i].where = p->where + len;
-		len += (size_t)snprintf(p->where + len, cap - len, "%s:%u",
-			   e->file, e->line) +
-		       1;
+	for (size_t i = 0; i < count; i++) {
+		cap += strlen(e[i].file) + sizeof(":4294967295");
+		suffixes += e[i].suffix;
 	}
-	return true;
+	p->where = malloc(cap);
+	*where = text_in(p->where, cap);
+	return p->where != NULL &&
+	       name_table_init(&p->exact, count - suffixes) &&
+	       name_table_init(&p->suffixes, suffixes) &&
+	       name_table_init(&p->asleep_names, p->asleep_count);
 }
 
 /* Rules of one name stand together, so a table holds the first of them. */
 static bool
-tables_make(struct policy *p)
+rules_index(struct policy *p)
 {
-	if (!name_table_init(&p->exact, p->rule_count) ||
-	    !name_table_init(&p->suffixes, p->rule_count) ||
-	    !name_table_init(&p->asleep_names, p->asleep_count))
+	struct text where;
+
+	if (!rules_reserve(p, &where))
 		return false;
 	for (size_t i = 0; i < p->rule_count; i++) {
 		const struct allowlist_entry *e = p->rules[i].entry;
 
 		name_table_put(e->suffix ? &p->suffixes : &p->exact, &e->host,
 		    (uint32_t)i);
+		p->rules[i].where = p->where + where.len;
+		text_str(&where, e->file);
+		text_char(&where, ':');
+		text_u64(&where, e->line);
+		text_char(&where, '\0');
 	}
 	for (size_t i = 0; i < p->asleep_count; i++)
 		name_table_put(
 		    &p->asleep_names, &p->asleep[i]->host, (uint32_t)i);
+	assert(!where.cut);
 	return true;
 }
 
@@ -314,7 +352,7 @@ policy_new(struct allowlist *catalog, const struct policy_selection *sel,
 		policy_free(p);
 		return NULL;
 	}
-	if (!rules_make(p) || !where_make(p) || !tables_make(p) ||
+	if (!rules_make(p) || !rules_index(p) ||
 	    !prefixes_copy(&p->allow, &sel->allow_addresses) ||
 	    !prefixes_copy(&p->deny, &sel->deny_addresses)) {
 		error(arg, "out of memory");
