@@ -628,7 +628,7 @@ session_inspect(struct session *s, struct span data)
 static void
 session_on_hello(struct session *s)
 {
-	struct span all;
+	struct span all = span_of(NULL, 0);
 
 	while (
 	    s->state == SESSION_HELLO && session_read(s, &all) == INTAKE_BYTES)
