@@ -87,13 +87,13 @@ session_free(void *arg)
 }
 
 void
-session_close(struct session *s)
+session_close(struct session *s, bool reset)
 {
 	session_enter(s, SESSION_ENDED);
 	lookup_cancel(&s->lookup);
 	dial_cancel(&s->dial);
 	timer_clear(s->gate->relay.loop, &s->timer);
-	tunnel_close(&s->tunnel, false);
+	tunnel_close(&s->tunnel, reset);
 	intake_free(&s->intake);
 	if (s->counted)
 		quota_leave(s->gate->quota, &s->client.addr);
@@ -112,7 +112,9 @@ session_end(struct session *s, enum outcome why, const char *detail)
 	if (s->state != SESSION_LINGER &&
 	    (s->state != SESSION_HEAD || s->intake != NULL))
 		session_report_end(s, why, detail);
-	session_close(s);
+	/* A reset of one side is passed on to the other as what it is. */
+	session_close(
+	    s, why == OUTCOME_CLIENT_RESET || why == OUTCOME_UPSTREAM_RESET);
 }
 
 void
@@ -179,8 +181,10 @@ session_read(struct session *s, struct span *all)
 	n = recv(client->watch.fd, to, room, 0);
 	if (n <= 0)
 		return session_read_failed(s, n);
+	/* A short read has emptied the socket, but for an end or an error that
+	 * was announced already and will not be announced again. */
 	if ((size_t)n < room)
-		client->readable = false;
+		client->readable = client->hup || client->error;
 	if (in != NULL)
 		in->len += (size_t)n;
 	*all = in != NULL ? intake_bytes(in) : span_of(to, (size_t)n);
@@ -269,7 +273,7 @@ session_on_head_timeout(struct timer *t)
 
 	/* Nothing sent, nothing answered: a port check that stays on. */
 	if (s->intake == NULL)
-		session_close(s);
+		session_close(s, false);
 	else
 		session_refuse(s, OUTCOME_HEADER_TIMEOUT, none, none);
 }
@@ -280,7 +284,7 @@ session_wait_for_head(struct session *s)
 	uint64_t wait_ms = s->gate->config->limits.header_timeout_ms;
 
 	if (!session_watch_client(s)) {
-		session_close(s);
+		session_close(s, false);
 		return;
 	}
 	if (!timer_is_set(&s->timer))

@@ -38,7 +38,7 @@ struct session {
 	struct ip_endpoint client, upstream;
 	struct span asked; /* the target as sent; valid only while refusing */
 	/* Loop times. phase: when the state in hand began. */
-	uint64_t accepted_ns, phase_ns, established_ns;
+	uint64_t accepted_ns, phase_ns, established_ns, linger_until_ns;
 	uint64_t dns_ns, connect_ns; /* durations; ACCESS_ABSENT: not done */
 	size_t hello_need; /* bytes before the hello is looked at again */
 	uint16_t port;
@@ -57,8 +57,8 @@ void session_enter(struct session *s, enum session_state next);
 bool session_watch_client(struct session *s) MUST_CHECK;
 /* Reports the end and closes. s may not be touched after it. */
 void session_end(struct session *s, enum outcome why, const char *detail);
-/* Closes without a report. */
-void session_close(struct session *s);
+/* Closes without a report; reset: by RST instead of FIN. */
+void session_close(struct session *s, bool reset);
 
 /* session_refuse.c */
 /* Judges client, load and name in this order. False: it has been refused. */

@@ -11,8 +11,11 @@
 #include "session_internal.h"
 
 enum {
-	/* A client that has read its answer closes well within this. */
-	LINGER_MS = 2000,
+	/* A client that has read its answer closes well within this; one that
+	 * still sends is listened to for longer. */
+	LINGER_IDLE_MS = 2000,
+	LINGER_MS = 15000,
+	LINGER_READS = 16, /* a turn */
 	RETRY_AFTER_S = 1,
 	RETRY_AFTER_DRAIN_S = 5,
 };
@@ -23,27 +26,53 @@ enum {
 static void
 session_on_linger_timeout(struct timer *t)
 {
-	session_close(session_of_timer(t));
+	session_close(session_of_timer(t), false);
 }
 
+static void
+session_linger_again(void *arg)
+{
+	session_on_linger(arg);
+}
+
+static void
+session_set_linger_timer(struct session *s)
+{
+	struct loop *loop = s->gate->relay.loop;
+	uint64_t due = loop_now(loop) + LINGER_IDLE_MS * 1000000ULL;
+
+	if (due > s->linger_until_ns)
+		due = s->linger_until_ns;
+	timer_set(loop, &s->timer, due, session_on_linger_timeout);
+}
+
+/* What still comes is read and thrown away, never as a request. All of it is
+ * read: what is left in the socket would hold its window shut. */
 void
 session_on_linger(struct session *s)
 {
-	/* What still comes is read and thrown away, never as a request. One
-	 * read an event: nobody can keep the loop busy here. */
-	ssize_t n = recv(
-	    s->tunnel.client.watch.fd, s->gate->relay.buffer, RELAY_BUFFER, 0);
+	struct tunnel_end *client = &s->tunnel.client;
+	ssize_t n = RELAY_BUFFER;
 
-	if (n > 0 && !s->tunnel.client.hup)
+	for (int i = 0; i < LINGER_READS && n == RELAY_BUFFER; i++)
+		n = recv(
+		    client->watch.fd, s->gate->relay.buffer, RELAY_BUFFER, 0);
+	if (n == 0 || (n < 0 && errno != EAGAIN) ||
+	    (n > 0 && n < RELAY_BUFFER && (client->hup || client->error))) {
+		session_close(s, false);
 		return;
-	if (n >= 0 || errno != EAGAIN)
-		session_close(s);
+	}
+	session_set_linger_timer(s);
+	if (n == RELAY_BUFFER)
+		loop_defer(s->gate->relay.loop, &s->tunnel.again,
+		    session_linger_again, s);
 }
 
 void
 session_linger(struct session *s)
 {
 	struct loop *loop = s->gate->relay.loop;
+	struct tunnel_end *client = &s->tunnel.client;
 
 	session_enter(s, SESSION_LINGER);
 	watch_close(loop, &s->tunnel.upstream.watch);
@@ -51,16 +80,16 @@ session_linger(struct session *s)
 	if (s->counted)
 		quota_leave(s->gate->quota, &s->client.addr);
 	s->counted = false;
-	if (shutdown(s->tunnel.client.watch.fd, SHUT_WR) != 0 ||
+	if (shutdown(client->watch.fd, SHUT_WR) != 0 ||
 	    !session_watch_client(s)) {
-		session_close(s);
+		session_close(s, false);
 		return;
 	}
-	timer_set(loop, &s->timer, loop_now(loop) + LINGER_MS * 1000000ULL,
-	    session_on_linger_timeout);
+	s->linger_until_ns = loop_now(loop) + LINGER_MS * 1000000ULL;
+	session_set_linger_timer(s);
 	/* A socket watched only now will tell of bytes and ends that came
 	 * before; one watched all along has told of them already. */
-	if (s->tunnel.client.readable || s->tunnel.client.hup)
+	if (client->readable || client->hup || client->error)
 		session_on_linger(s);
 }
 
@@ -91,7 +120,7 @@ session_refuse(
 	session_report_refusal(s, why, detail);
 	timer_clear(s->gate->relay.loop, &s->timer);
 	if (send(s->tunnel.client.watch.fd, answer, len, MSG_NOSIGNAL) < 0)
-		session_close(s);
+		session_close(s, false);
 	else
 		session_linger(s);
 }

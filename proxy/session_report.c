@@ -109,7 +109,7 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .dns_ns = s->dns_ns,
 	    .connect_ns = s->connect_ns,
 	    .first_byte_ns = first_byte_ns(s),
-	    .duration_ns = loop_now(s->gate->relay.loop) - s->accepted_ns,
+	    .duration_ns = clock_now_ns() - s->accepted_ns,
 	    .bytes_up = tunnel ? s->tunnel.client.bytes : ACCESS_ABSENT,
 	    .bytes_down = tunnel ? s->tunnel.upstream.bytes : ACCESS_ABSENT,
 	    .detail = detail};

@@ -91,8 +91,16 @@ finish(struct tunnel *t, enum outcome why, int error_number)
 static enum step
 end_failed(struct tunnel *t, const struct tunnel_end *e, int error_number)
 {
-	return finish(t,
-	    e == &t->client ? OUTCOME_CLIENT_RESET : OUTCOME_UPSTREAM_RESET,
+	bool client = e == &t->client;
+
+	/* A side that closes for good after its FIN answers what still comes
+	 * with a reset: that is how most TLS clients leave, and is its end, not
+	 * a failure. */
+	if (e->ended)
+		return finish(t,
+		    client ? OUTCOME_CLIENT_CLOSED : OUTCOME_UPSTREAM_CLOSED,
+		    0);
+	return finish(t, client ? OUTCOME_CLIENT_RESET : OUTCOME_UPSTREAM_RESET,
 	    error_number);
 }
 
@@ -245,11 +253,12 @@ copy_once(struct tunnel *t, struct tunnel_end *e)
 		return STEP_MOVED;
 	}
 	if (n < room) {
-		/* A short read has emptied the socket (epoll(7)); when the
-		 * peer's FIN was announced before it, it has read up to that,
-		 * and the read that would return 0 need not be made. */
-		e->readable = false;
-		e->ended = e->hup;
+		/* A short read has emptied the socket (epoll(7)). An error
+		 * that was announced is still to be read; when a FIN was, the
+		 * bytes up to it have been read, and the read that would
+		 * return 0 need not be made. */
+		e->readable = e->error;
+		e->ended = e->hup && !e->error;
 	}
 	e->bulk = n >= BULK_AT;
 	count_bytes(t, e, (size_t)n);
@@ -354,8 +363,10 @@ tunnel_note_event(struct tunnel_end *end, uint32_t events)
 {
 	if (events & (EPOLLIN | END_EVENTS))
 		end->readable = true;
-	if (events & END_EVENTS)
-		end->hup = (events & EPOLLERR) == 0;
+	if (events & (EPOLLRDHUP | EPOLLHUP))
+		end->hup = true;
+	if (events & EPOLLERR)
+		end->error = true;
 }
 
 void

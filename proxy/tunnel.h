@@ -44,6 +44,7 @@ struct tunnel_end {
 	uint64_t bytes;      /* read here and passed on */
 	bool readable; /* may hold bytes or an end that we have not read */
 	bool hup;      /* the peer's FIN has arrived */
+	bool error;    /* the socket has an error, which a read will tell */
 	bool ended;    /* end of file was read */
 	bool shut;     /* ... and passed on to the other end */
 	bool bulk;     /* goes by splice */
@@ -63,7 +64,8 @@ struct tunnel {
 };
 
 /* The watches of both ends deliver already, to functions of the owner, who
- * hands events on by tunnel_on_event(). Ends keep their flags (readable, hup).
+ * hands events on by tunnel_on_event(). Ends keep their flags (readable, hup,
+ * error).
  */
 void tunnel_init(struct tunnel *t, struct relay *relay, tunnel_ended_fn ended);
 

@@ -393,6 +393,66 @@ test_reset_is_passed_on_as_reset(void **state)
 }
 
 static void *
+peers_expect_reset(void *arg)
+{
+	struct rig *r = arg;
+	char buf[200];
+	ssize_t n;
+
+	do {
+		n = recv(r->upstream, buf, sizeof(buf), 0);
+	} while (n > 0); /* the bytes before it may still come */
+	assert_int_equal(n, -1);
+	assert_int_equal(errno, ECONNRESET);
+	return NULL;
+}
+
+/* Both are there before the relay looks for the first time: one event tells of
+ * both, and the reset must not be lost behind the bytes. */
+static void
+test_reset_right_behind_bytes(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 8);
+	r.tunnel.client.readable = true;
+	send_pattern(r.client, 0, 100);
+	reset(&r.client);
+	rig_run(&r, peers_expect_reset);
+	assert_int_equal(r.why, OUTCOME_CLIENT_RESET);
+	rig_fini(&r);
+}
+
+static void *
+peers_client_leaves(void *arg)
+{
+	struct rig *r = arg;
+	char buf[8192] = {0};
+
+	send_pattern(r->client, 0, 100);
+	(void)close(r->client); /* a FIN; then resets answer what comes */
+	r->client = -1;
+	expect_pattern(r->upstream, 0, 100);
+	expect_end(r->upstream);
+	while (send(r->upstream, buf, sizeof(buf), MSG_NOSIGNAL) > 0)
+		;
+	return NULL;
+}
+
+static void
+test_reset_of_a_side_that_had_ended_is_its_end(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 8);
+	rig_run(&r, peers_client_leaves);
+	assert_int_equal(r.why, OUTCOME_CLIENT_CLOSED);
+	rig_fini(&r);
+}
+
+static void *
 peers_reset_under_pressure(void *arg)
 {
 	struct rig *r = arg;
@@ -455,6 +515,8 @@ main(void)
 	    cmocka_unit_test(test_megabyte_up_after_the_upstream_fin),
 	    cmocka_unit_test(test_reader_that_stops_is_waited_for),
 	    cmocka_unit_test(test_reset_is_passed_on_as_reset),
+	    cmocka_unit_test(test_reset_right_behind_bytes),
+	    cmocka_unit_test(test_reset_of_a_side_that_had_ended_is_its_end),
 	    cmocka_unit_test(test_reset_with_bytes_waiting_frees_them),
 	    cmocka_unit_test(test_first_bytes_of_the_owner_go_first),
 	};
