@@ -35,11 +35,12 @@ struct quota {
  */
 
 /* Each worker has its epoll, its eventfd, some sockets to DNS servers, and its
- * listeners; the process has its standard files, log, signals and admin. */
+ * listeners; the process has its standard files, log, signals, and the admin
+ * port with its reserve and a few connections. */
 static uint64_t
 own_files(unsigned workers, unsigned listeners)
 {
-	return 20 + (uint64_t)workers * (6 + listeners);
+	return 32 + (uint64_t)workers * (6 + listeners);
 }
 
 bool

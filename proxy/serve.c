@@ -12,6 +12,7 @@
 #include <event2/event.h>
 
 #include "access_log.h"
+#include "admin.h"
 #include "core/log.h"
 #include "doors.h"
 #include "metrics.h"
@@ -30,6 +31,11 @@ struct server {
 	unsigned worker_count;
 	struct quota_budget budget;
 	struct event_base *base;
+	struct admin *admin; /* NULL: off */
+	const char **listener_names;
+	char host_name[256];
+	const char *admin_names[1]; /* under which admin may be asked for */
+	struct metrics_source metrics_source;
 	struct event *term, *interrupt, *reopen, *reload, *ended;
 	int ended_fd; /* eventfd(2): counts the workers that have ended */
 	unsigned running;
@@ -206,6 +212,58 @@ start_workers(struct server *s)
 	return true;
 }
 
+static const char *
+not_ready(void *arg)
+{
+	const struct server *s = arg;
+
+	return s->draining ? "draining" : NULL;
+}
+
+static bool
+open_admin(struct server *s)
+{
+	const struct config *c = s->config;
+	struct admin_sources src = {.address = c->admin.address,
+	    .names = s->admin_names,
+	    .name_count = 1,
+	    .metrics = &s->metrics_source,
+	    .not_ready = not_ready,
+	    .arg = s};
+	struct metrics_source *m = &s->metrics_source;
+
+	if (!c->admin.on)
+		return true;
+	s->listener_names = calloc(c->listener_count, sizeof(const char *));
+	if (s->listener_names == NULL)
+		return false;
+	for (size_t i = 0; i < c->listener_count; i++)
+		s->listener_names[i] = c->listeners[i].name;
+	m->workers = (const struct worker_metrics *const *)s->metrics;
+	m->worker_count = s->worker_count;
+	m->rules = policy_rules(s->policy, &m->rule_count);
+	m->listeners = s->listener_names;
+	m->listener_count = c->listener_count;
+	m->log = s->log;
+	(void)gethostname(s->host_name, sizeof(s->host_name) - 1);
+	s->admin_names[0] = s->host_name;
+	s->admin = admin_new(s->base, &src);
+	return s->admin != NULL;
+}
+
+static void
+print_admin(const struct server *s)
+{
+	char text[IP_ENDPOINT_TEXT_MAX + 1] = "off";
+	struct ip_endpoint at;
+
+	if (s->admin != NULL) {
+		at = admin_address(s->admin);
+		(void)ip_endpoint_format(&at, text);
+	}
+	(void)printf(" admin=%s", text);
+}
+
 /* For whoever waits for the gateway; not a matter of the log's level. */
 static void
 say_ready(const struct server *s)
@@ -216,7 +274,8 @@ say_ready(const struct server *s)
 	(void)policy_rules(s->policy, &endpoints);
 	(void)printf("event=ready listeners=");
 	doors_print(&s->doors, stdout);
-	(void)printf(" admin=off regions=");
+	print_admin(s);
+	(void)printf(" regions=");
 	for (size_t i = 0; i < regions; i++)
 		(void)printf("%s%s", i > 0 ? "," : "", region[i]);
 	(void)printf(" endpoints=%zu\n", endpoints);
@@ -239,7 +298,7 @@ start(struct server *s)
 	s->log = access_log_new(
 	    s->config->log.access, s->config->log.format, s->worker_count);
 	return s->log != NULL && access_log_start(s->log) && make_workers(s) &&
-	       start_workers(s);
+	       open_admin(s) && start_workers(s);
 }
 
 /* --- stop
@@ -257,11 +316,13 @@ stop(struct server *s)
 {
 	for (unsigned i = 0; s->workers != NULL && i < s->worker_count; i++)
 		worker_free(s->workers[i]);
+	admin_free(s->admin);
 	access_log_free(s->log);
 	for (unsigned i = 0; s->metrics != NULL && i < s->worker_count; i++)
 		worker_metrics_free(s->metrics[i]);
 	free(s->workers);
 	free(s->metrics);
+	free(s->listener_names);
 	quota_free(s->quota);
 	doors_close(&s->doors);
 	free_event(s->term);

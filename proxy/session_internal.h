@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The session's inside, shared by the three files it is made of: session.c (its
- * life), session_refuse.c (whom it does not serve, and how it says so) and
- * session_report.c (what it leaves in log and metrics). */
+ * The session's inside, shared by the files it is made of: session.c (up to the
+ * connection), session_tunnel.c (from the 200 on), session_refuse.c (whom it
+ * does not serve, and how it says so) and session_report.c (what it leaves in
+ * log and metrics). */
 #ifndef SEKISHO_SESSION_INTERNAL_H
 #define SEKISHO_SESSION_INTERNAL_H
 
@@ -59,6 +60,26 @@ bool session_watch_client(struct session *s) MUST_CHECK;
 void session_end(struct session *s, enum outcome why, const char *detail);
 /* Closes without a report; reset: by RST instead of FIN. */
 void session_close(struct session *s, bool reset);
+
+enum intake_result {
+	INTAKE_BYTES, /* *all is set */
+	INTAKE_WAIT,  /* nothing there yet */
+	INTAKE_OVER,  /* the session has ended; s may not be touched */
+};
+/* Reads once from the client. Without an intake, into the worker's buffer, so
+ * that bytes that are dealt with at once are never kept. *all is every byte
+ * that waits. */
+enum intake_result session_read(struct session *s, struct span *all) MUST_CHECK;
+/* Keeps bytes that lie in the worker's buffer; those of an intake are kept
+ * already. False: out of memory, and the session has ended. */
+bool session_keep(struct session *s, struct span data) MUST_CHECK;
+
+/* session_tunnel.c */
+/* The upstream is connected: answers 200 and goes on. */
+void session_establish(struct session *s);
+void session_on_hello(struct session *s);
+void session_on_relay_event(
+    struct session *s, struct tunnel_end *end, uint32_t events);
 
 /* session_refuse.c */
 /* Judges client, load and name in this order. False: it has been refused. */

@@ -45,6 +45,13 @@ session_endpoint(struct session *s)
 	return &s->gate->metrics->endpoints[s->rule->index];
 }
 
+/* The listener's place in the configuration. */
+static size_t
+session_door(const struct session *s)
+{
+	return (size_t)(s->door - s->gate->config->listeners);
+}
+
 void
 session_count_connect(struct session *s, enum outcome why)
 {
@@ -62,7 +69,7 @@ session_count_setup(struct session *s)
 	struct endpoint_metrics *e = session_endpoint(s);
 
 	histogram_add(&m->setup_time, s->established_ns - s->accepted_ns);
-	counter_add(&m->tunnels_active, 1);
+	metrics_tunnel_began(m, session_door(s));
 	counter_add(&e->active, 1);
 	counter_set(&e->last_success_unix_ns, clock_unix_ns());
 }
@@ -124,7 +131,7 @@ count_tunnel(struct session *s)
 	struct worker_metrics *m = s->gate->metrics;
 	struct endpoint_metrics *e = session_endpoint(s);
 
-	counter_sub(&m->tunnels_active, 1);
+	metrics_tunnel_ended(m, session_door(s));
 	counter_sub(&e->active, 1);
 	counter_add(&e->bytes_up, s->tunnel.client.bytes);
 	counter_add(&e->bytes_down, s->tunnel.upstream.bytes);
@@ -132,9 +139,21 @@ count_tunnel(struct session *s)
 	    &m->duration, loop_now(s->gate->relay.loop) - s->established_ns);
 }
 
+/* The resolver counts for itself; what it has counted is made visible here. */
+static void
+publish_dns(struct gate *gate)
+{
+	const struct resolver_stats *stats = resolver_stats(gate->resolver);
+
+	for (size_t i = 0; i < RESOLVER_SOURCES; i++)
+		counter_set(&gate->metrics->dns[i], stats->answers[i]);
+	counter_set(&gate->metrics->prefetches, stats->prefetches);
+}
+
 static void
 count_end(struct session *s, enum outcome why)
 {
+	publish_dns(s->gate);
 	counter_add(&s->gate->metrics->requests[why], 1);
 	if (s->rule == NULL)
 		return;

@@ -206,6 +206,8 @@ count_bytes(struct tunnel *t, struct tunnel_end *e, size_t n)
 	uint64_t now = loop_now(t->relay->loop);
 
 	e->bytes += n;
+	counter_add(
+	    e == &t->client ? t->relay->bytes_up : t->relay->bytes_down, n);
 	t->last_ns = now;
 	if (e == &t->upstream && t->first_down_ns == 0)
 		t->first_down_ns = now;
@@ -397,6 +399,7 @@ tunnel_send_up(struct tunnel *t, struct span data)
 	    send(t->upstream.watch.fd, data.ptr, data.len, MSG_NOSIGNAL);
 
 	t->client.bytes += data.len;
+	counter_add(t->relay->bytes_up, data.len);
 	/* A failure shows again, as an end, when the tunnel starts. */
 	if (n < 0)
 		n = 0;

@@ -17,6 +17,7 @@
 
 #include "core/outcome.h"
 #include "core/span.h"
+#include "metrics.h"
 #include "net/loop.h"
 #include "pipes.h"
 
@@ -29,6 +30,7 @@ struct relay {
 	struct loop *loop;
 	struct pipe_pool pipes;
 	char *buffer; /* RELAY_BUFFER bytes, free between events */
+	counter *bytes_up, *bytes_down; /* of all tunnels, as they pass */
 };
 
 struct tunnel;

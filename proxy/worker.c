@@ -153,6 +153,8 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	w->loop = loop_new();
 	g->relay.loop = w->loop;
 	g->relay.buffer = malloc(RELAY_BUFFER);
+	g->relay.bytes_up = &opt->metrics->bytes_up;
+	g->relay.bytes_down = &opt->metrics->bytes_down;
 	pipe_pool_init(&g->relay.pipes, opt->pipes);
 	if (w->loop == NULL || g->relay.buffer == NULL)
 		return false;

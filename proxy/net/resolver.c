@@ -34,8 +34,8 @@
 #include <stdlib.h>
 
 #include "net/dns_client.h"
+#include "net/dns_table.h"
 #include "net/hosts.h"
-#include "net/name_table.h"
 
 enum {
 	NS_PER_MS = 1000000,
@@ -94,7 +94,7 @@ struct resolver {
 	struct dns_client *client;
 	struct resolver_options opt;
 	struct resolver_stats stats;
-	struct name_table names;
+	struct dns_table names;
 	struct node ready; /* lookups that deliver() is to end */
 	struct node batch; /* those that it is ending now */
 	struct deferred deliver_later;
@@ -112,7 +112,7 @@ ms_to_ns(uint64_t ms)
 static struct entry *
 entry_find(const struct resolver *r, const struct hostname *name)
 {
-	return (struct entry *)(void *)name_table_find(&r->names, name);
+	return (struct entry *)(void *)dns_table_find(&r->names, name);
 }
 
 static void
@@ -120,7 +120,7 @@ entry_free(struct entry *e)
 {
 	struct resolver *r = e->resolver;
 
-	name_table_remove(&r->names, &e->named);
+	dns_table_remove(&r->names, &e->named);
 	timer_clear(r->loop, &e->refresh);
 	free(e);
 }
@@ -157,7 +157,7 @@ entry_new(struct resolver *r, const struct hostname *name)
 	e->resolver = r;
 	e->why = OUTCOME_DNS_ERROR; /* nothing known: expired long ago */
 	node_init(&e->waiting);
-	name_table_add(&r->names, &e->named, name);
+	dns_table_add(&r->names, &e->named, name);
 	return e;
 }
 
@@ -191,7 +191,7 @@ entry_use(struct entry *e)
 	struct resolver *r = e->resolver;
 	uint64_t at_ns = e->refresh_ns;
 
-	name_table_touch(&r->names, &e->named);
+	dns_table_touch(&r->names, &e->named);
 	if (!r->opt.prefetch || e->why != OUTCOME_OK || e->question != NULL ||
 	    timer_is_set(&e->refresh))
 		return;
@@ -637,7 +637,7 @@ resolver_new(struct loop *loop, const struct resolver_options *opt)
 		r->opt.stale_wait_ms = STALE_WAIT_MS;
 	if (r->opt.stale_retry_ms == 0)
 		r->opt.stale_retry_ms = STALE_RETRY_MS;
-	name_table_init(&r->names);
+	dns_table_init(&r->names);
 	node_init(&r->ready);
 	node_init(&r->batch);
 	r->client = dns_client_new(loop, &dns);

@@ -54,7 +54,7 @@ test_descriptors_are_shared_out(void **state)
 			assert_true(b.tunnels <= rows[i].wanted);
 	}
 	assert_false(quota_share_out(&b, 20, 1, 1, 0, &least));
-	assert_true(least > 20);
+	assert_true(least > 32);
 	assert_true(quota_share_out(&b, least, 1, 1, 0, &least));
 }
 

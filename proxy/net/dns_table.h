@@ -2,8 +2,8 @@
  *
  * A table of objects by host name, in the order of their last use. The objects
  * embed their place in it and belong to the caller. */
-#ifndef SEKISHO_NET_NAME_TABLE_H
-#define SEKISHO_NET_NAME_TABLE_H
+#ifndef SEKISHO_NET_DNS_TABLE_H
+#define SEKISHO_NET_DNS_TABLE_H
 
 #include <stddef.h>
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include "net/node.h"
 
 enum {
-	NAME_TABLE_BUCKETS = 1024 /* a power of two */
+	DNS_TABLE_BUCKETS = 1024 /* a power of two */
 };
 
 struct named {
@@ -22,25 +22,25 @@ struct named {
 	struct hostname name;
 };
 
-struct name_table {
-	struct named *buckets[NAME_TABLE_BUCKETS];
+struct dns_table {
+	struct named *buckets[DNS_TABLE_BUCKETS];
 	struct node by_use; /* the latest used one first */
 	size_t count;
 	uint32_t seed;
 };
 
-void name_table_init(struct name_table *t);
+void dns_table_init(struct dns_table *t);
 
-struct named *name_table_find(
-    const struct name_table *t, const struct hostname *name);
+struct named *dns_table_find(
+    const struct dns_table *t, const struct hostname *name);
 
 /* Adds n as the latest used one; name must not be in the table yet. */
-void name_table_add(
-    struct name_table *t, struct named *n, const struct hostname *name);
+void dns_table_add(
+    struct dns_table *t, struct named *n, const struct hostname *name);
 
 /* Makes n the latest used one. */
-void name_table_touch(struct name_table *t, struct named *n);
+void dns_table_touch(struct dns_table *t, struct named *n);
 
-void name_table_remove(struct name_table *t, struct named *n);
+void dns_table_remove(struct dns_table *t, struct named *n);
 
 #endif

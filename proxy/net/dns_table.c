@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "net/name_table.h"
+#include "net/dns_table.h"
 
 #include <string.h>
 #include <sys/random.h>
 
 /* FNV-1a, seeded: names come from clients where the allowlist has wildcards. */
 static uint32_t
-hash_name(const struct name_table *t, const struct hostname *name)
+hash_name(const struct dns_table *t, const struct hostname *name)
 {
 	uint32_t h = 2166136261U ^ t->seed;
 
@@ -16,13 +16,13 @@ hash_name(const struct name_table *t, const struct hostname *name)
 }
 
 static struct named **
-bucket_of(struct name_table *t, uint32_t hash)
+bucket_of(struct dns_table *t, uint32_t hash)
 {
-	return &t->buckets[hash & (NAME_TABLE_BUCKETS - 1)];
+	return &t->buckets[hash & (DNS_TABLE_BUCKETS - 1)];
 }
 
 void
-name_table_init(struct name_table *t)
+dns_table_init(struct dns_table *t)
 {
 	memset(t, 0, sizeof(*t));
 	node_init(&t->by_use);
@@ -31,10 +31,10 @@ name_table_init(struct name_table *t)
 }
 
 struct named *
-name_table_find(const struct name_table *t, const struct hostname *name)
+dns_table_find(const struct dns_table *t, const struct hostname *name)
 {
 	uint32_t hash = hash_name(t, name);
-	struct named *n = t->buckets[hash & (NAME_TABLE_BUCKETS - 1)];
+	struct named *n = t->buckets[hash & (DNS_TABLE_BUCKETS - 1)];
 
 	while (
 	    n != NULL && (n->hash != hash || !hostname_equal(&n->name, name)))
@@ -43,8 +43,7 @@ name_table_find(const struct name_table *t, const struct hostname *name)
 }
 
 void
-name_table_add(
-    struct name_table *t, struct named *n, const struct hostname *name)
+dns_table_add(struct dns_table *t, struct named *n, const struct hostname *name)
 {
 	struct named **bucket;
 
@@ -58,14 +57,14 @@ name_table_add(
 }
 
 void
-name_table_touch(struct name_table *t, struct named *n)
+dns_table_touch(struct dns_table *t, struct named *n)
 {
 	node_remove(&n->used);
 	node_insert(t->by_use.next, &n->used);
 }
 
 void
-name_table_remove(struct name_table *t, struct named *n)
+dns_table_remove(struct dns_table *t, struct named *n)
 {
 	struct named **at = bucket_of(t, n->hash);
 
