@@ -39,29 +39,38 @@ if [ -n "$demo" ]; then
 	exec /usr/bin/python3 "$root/tests/lab/demo.py" "$proxy" "$@"
 fi
 
-# Where clients find it, and whether a region was named.
+# Where clients find it, and whether regions are named.
 listen=127.0.0.1:3128
 admin=127.0.0.1:3129
 region=
 before=
 for argument in "$@"; do
-	case $before$argument in
-	--listen=* | --listen?*:*) listen=${argument#--listen=} ;;
-	--admin=* | --admin?*:*) admin=${argument#--admin=} ;;
-	--region* | -c* | --config* | --set*gateway.regions*) region=named ;;
+	case $before in
+	--listen | --admin | --region) argument=$before=$argument ;;
 	esac
+	before=$argument
 	case $argument in
-	--listen | --admin) before=$argument ;;
-	*) before= ;;
+	--listen=*) listen=${argument#*=} ;;
+	--admin=*) admin=${argument#*=} ;;
+	--region=*) region=${argument#*=} ;;
+	-c* | --config* | gateway.regions* | --set=gateway.regions*)
+		region=${region:-file}
+		;;
 	esac
 done
-[ -n "$region" ] || set -- --region us-1 "$@"
+if [ -z "$region" ]; then
+	region=us-1
+	set -- --region us-1 "$@"
+fi
+case $region in
+all | file) region=us-1 ;;
+esac
 
 cat <<END
 Point a client at it:
-  curl -x http://$listen https://workload.us-1.cloudone.trendmicro.com/
   export HTTPS_PROXY=http://$listen
-Status page:  http://$admin/          Metrics:  http://$admin/metrics
+  curl -x http://$listen https://container.${region%%,*}.cloudone.trendmicro.com/
+Status: http://$admin/readyz   Metrics: http://$admin/metrics
 END
 step "sekisho-proxy $*"
 exec "$proxy" "$@"

@@ -149,9 +149,20 @@ def cycles(edges):
     return faults
 
 
+def twins(paths):
+    """File = module = prefix: two of one name would share their prefix."""
+    first = {}
+    for path in paths:
+        if path.startswith("proxy/") and path.endswith(".c"):
+            other = first.setdefault(os.path.basename(path), path)
+            if other != path:
+                yield f"{path}:1: a module of this name is there: {other}"
+
+
 def main(root):
-    faults, edges, seen = [], {}, 0
-    for path in tree.files(root, tree.C_SUFFIXES):
+    paths = tree.files(root, tree.C_SUFFIXES)
+    faults, edges, seen = list(twins(paths)), {}, 0
+    for path in paths:
         if layer_of(path) not in LAYERS:
             faults.append(f"{path}:1: C code outside proxy, diag and tests")
             continue

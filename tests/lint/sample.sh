@@ -12,5 +12,10 @@ if cmp -s "$all" "$1/container/sekisho.conf"; then
 	exit 1
 fi
 for file in "$1/container/sekisho.conf" "$all"; do
-	"$2" --check -c "$file" | tee /dev/stderr | grep -q '^ok: '
+	said=$("$2" --check -c "$file")
+	echo "$said"
+	case $said in
+	ok:*) ;;
+	*) exit 1 ;;
+	esac
 done

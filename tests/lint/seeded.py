@@ -39,6 +39,7 @@ SEEDS = [
     ("layers", "proxy/core/x.c", '#include "core/a.c"\n', "never included"),
     ("layers", "proxy/core/b.h", '#include "core/x.h"\n', "include cycle"),
     ("layers", "tools/x.c", "\n", "outside proxy, diag and tests"),
+    ("layers", "proxy/net/a.c", "\n", "a module of this name"),
     ("function_length", "proxy/x.c", "int\nx(void)\n{\n" + "\tx();\n" * 70 + "}\n", "x has 71 lines"),
     ("function_length", "proxy/x.h", SPDX + "int x;\n" * 700, "701 lines"),
     ("banned", "proxy/x.c", CALL % "strcpy(a, a)", "strcpy() is banned"),
