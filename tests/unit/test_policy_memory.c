@@ -53,7 +53,7 @@ __wrap_reallocarray(void *p, size_t count, size_t size)
 {
 	return may_allocate() ? __real_reallocarray(p, count, size) : NULL;
 }
-/* NOLINTEND(bugprone-reserved-identifier) */
+/* NOLINTEND(bugprone-reserved-identifier): see above */
 
 static void
 on_error(void *arg, const char *text)
