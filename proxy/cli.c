@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/ipaddr.h"
 #include "core/nearest.h"
 #include "explain.h"
 
@@ -87,16 +88,22 @@ static const char help_text[] =
     "Exit status: 0 done, allowed, or stopped by a signal; 1 denied\n"
     "(--explain) or failed; 2 wrong arguments or configuration.\n";
 
-/* One line on stderr, whatever text holds. */
+/* Part of a line, whatever text holds. */
+static void
+print_plain(FILE *out, const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++) {
+		unsigned char c = (unsigned char)*p;
+
+		(void)fputc(c < 0x20 || c == 0x7f ? '?' : c, out);
+	}
+}
+
 static void
 print_error(const char *prefix, const char *text)
 {
 	(void)fputs(prefix, stderr);
-	for (const char *p = text; *p != '\0'; p++) {
-		unsigned char c = (unsigned char)*p;
-
-		(void)fputc(c < 0x20 || c == 0x7f ? '?' : c, stderr);
-	}
+	print_plain(stderr, text);
 	(void)fputc('\n', stderr);
 }
 
@@ -234,8 +241,8 @@ static bool
 report_option(int result, const char *arg)
 {
 	struct nearest near = nearest_to(span_of(arg, strcspn(arg, "=")));
+	bool short_option = optopt > 0 && optopt < OPTION_REGION;
 	char name[OPTION_TEXT_MAX], known[OPTION_COUNT][OPTION_TEXT_MAX];
-	bool short_option = arg[0] == '-' && arg[1] != '-' && arg[1] != '\0';
 
 	if (result == ':') {
 		usage_error("--%s: expected %s", option_name(optopt),
@@ -330,21 +337,42 @@ print_allowlist(const struct policy *p)
 }
 
 static void
+print_address(const struct config_listener *l)
+{
+	char text[IP_ENDPOINT_TEXT_MAX + 1];
+
+	if (l->unix_path != NULL) {
+		(void)printf("unix:%s", l->unix_path);
+		return;
+	}
+	(void)ip_endpoint_format(&l->address, text);
+	(void)fputs(text, stdout);
+}
+
+/* One line: what was read, and what would be served. */
+static void
 print_check(const struct cli *cli)
 {
+	const struct config *c = cli->config;
 	size_t rules, regions;
 	const char *const *codes = policy_regions(cli->policy, &regions);
+	char admin[IP_ENDPOINT_TEXT_MAX + 1] = "off";
 
 	(void)policy_rules(cli->policy, &rules);
-	(void)printf("ok: %s, %zu endpoints of",
-	    cli->sources.file != NULL ? cli->sources.file : "no file", rules);
+	(void)fputs("ok: ", stdout);
+	print_plain(
+	    stdout, cli->sources.file != NULL ? cli->sources.file : "no file");
+	(void)printf(": %zu endpoints of", rules);
 	for (size_t i = 0; i < regions; i++)
 		(void)printf("%s %s", i > 0 ? "," : "", codes[i]);
-	(void)printf(", listeners");
-	for (size_t i = 0; i < cli->config->listener_count; i++)
-		(void)printf(
-		    "%s %s", i > 0 ? "," : "", cli->config->listeners[i].name);
-	(void)putchar('\n');
+	(void)fputs("; listeners", stdout);
+	for (size_t i = 0; i < c->listener_count; i++) {
+		(void)printf("%s %s ", i > 0 ? "," : "", c->listeners[i].name);
+		print_address(&c->listeners[i]);
+	}
+	if (c->admin.on)
+		(void)ip_endpoint_format(&c->admin.address, admin);
+	(void)printf("; admin %s\n", admin);
 }
 
 static int

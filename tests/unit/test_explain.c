@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * --explain, by the real program: decision, reason and exit code. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "proxy_run.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+struct explain_case {
+	const char *target;
+	const char *begins; /* what is printed begins so */
+	const char *has;    /* and has this somewhere, behind that */
+};
+
+static void
+check(const struct explain_case *cases, size_t count, int exit_code)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct run r = {
+		    .args = {"--region", "us-1", "--explain", cases[i].target},
+		    .no_sockets = true,
+		};
+
+		run_proxy(&r);
+		assert_string_equal(r.err, "");
+		assert_int_equal(r.exit_code, exit_code);
+		if (strncmp(r.out, cases[i].begins, strlen(cases[i].begins)) !=
+		    0)
+			assert_string_equal(r.out, cases[i].begins);
+		if (strstr(r.out, cases[i].has) == NULL)
+			assert_string_equal(r.out, cases[i].has);
+		assert_int_equal(r.out[strlen(r.out) - 1], '\n');
+	}
+}
+
+static void
+allowed_hosts_name_their_rule(void **state)
+{
+	static const char api[] =
+	    "allowed: container.us-1.cloudone.trendmicro.com:443\n"
+	    "rule: cloudone/us-1.ini:";
+	static const struct explain_case cases[] = {
+	    {"container.us-1.cloudone.trendmicro.com", api,
+		": container.us-1.cloudone.trendmicro.com:443, region us-1, "
+		"category container\n"
+		"for: Container Security API (admission)\n"
+		"without it: Admission reviews get no answer"},
+	    {"container.us-1.cloudone.trendmicro.com:443", api,
+		"\nthen: the client's TLS hello must name "
+		"container.us-1.cloudone.trendmicro.com (tunnel.sni = "
+		"verify)\n"},
+	    {"CONTAINER.us-1.cloudone.trendmicro.com.", api, "region us-1"},
+	    {"public.ecr.aws:443",
+		"allowed: public.ecr.aws:443\nrule: cloudone/global.ini:",
+		"region global, category registry\n"},
+	};
+
+	(void)state;
+	check(cases, COUNT(cases), 0);
+}
+
+static void
+denied_hosts_say_what_is_near(void **state)
+{
+	static const struct explain_case cases[] = {
+	    {"example.com",
+		"denied: example.com:443\n"
+		"outcome: denied_host (status 403)\n"
+		"reason: host not on allowlist: example.com",
+		"\n"},
+	    {"container.jp-1.cloudone.trendmicro.com",
+		"denied: container.jp-1.cloudone.trendmicro.com:443\n"
+		"outcome: denied_host (status 403)\nreason: ",
+		"\nnearest: cloudone/jp-1.ini:"},
+	    {"container.us-1.cloudone.trendmicro.com:80",
+		"denied: container.us-1.cloudone.trendmicro.com:80\n"
+		"outcome: denied_port (status 403)\nreason: ",
+		"\nnearest: cloudone/us-1.ini:"},
+	    {"kubernetes.default.svc",
+		"denied: kubernetes.default.svc:443\n"
+		"outcome: denied_host (status 403)\nreason: ",
+		"NO_PROXY"},
+	};
+
+	(void)state;
+	check(cases, COUNT(cases), 1);
+}
+
+static void
+malformed_targets_are_denied(void **state)
+{
+	static const char literal[] = "outcome: denied_address_literal";
+	static const struct explain_case cases[] = {
+	    {"1.2.3.4", "denied: 1.2.3.4\n", literal},
+	    {"1.2.3.4:443", "denied: 1.2.3.4:443\n", literal},
+	    {"0x7f.1", "denied: 0x7f.1\n", literal},
+	    {"2130706433:443", "denied: 2130706433:443\n", literal},
+	    {"::1", "denied: ::1\n", literal},
+	    {"[::1]", "denied: [::1]\n", literal},
+	    {"[::1]:443", "denied: [::1]:443\n", literal},
+	    {"https://public.ecr.aws/", "denied: https://public.ecr.aws/\n",
+		"outcome: bad_request (status 400)\nreason: "},
+	    {"public.ecr.aws:0", "denied: public.ecr.aws:0\n",
+		"outcome: bad_request"},
+	    {"public.ecr.aws:", "denied: public.ecr.aws:\n",
+		"outcome: bad_request"},
+	    {"user@public.ecr.aws", "denied: user@public.ecr.aws\n",
+		"outcome: bad_request"},
+	    {"a b", "denied: a b\n", "no scheme, user, path or blank.\n"},
+	    {"a\x1b[31m\nallowed: x", "denied: a?[31m?allowed: x\n",
+		"outcome: bad_request"},
+	    {"\xe9\x9b\xb2.example", "denied: ???.example\n",
+		"outcome: bad_request"},
+	};
+
+	(void)state;
+	check(cases, COUNT(cases), 1);
+}
+
+static void
+sni_mode_is_told(void **state)
+{
+	static const struct {
+		const char *set, *line;
+	} cases[] = {
+	    {"tunnel.sni=require-tls",
+		"then: the client's first bytes must be a TLS hello "
+		"(tunnel.sni = require-tls)\n"},
+	    {"tunnel.sni=off", "then: any bytes pass (tunnel.sni = off)\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct run r = {
+		    .args = {"--region", "us-1", "--set", cases[i].set,
+			"--explain", "public.ecr.aws"}};
+
+		run_proxy(&r);
+		assert_int_equal(r.exit_code, 0);
+		assert_non_null(strstr(r.out, cases[i].line));
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(allowed_hosts_name_their_rule),
+	    cmocka_unit_test(denied_hosts_say_what_is_near),
+	    cmocka_unit_test(malformed_targets_are_denied),
+	    cmocka_unit_test(sni_mode_is_told),
+	};
+
+	return cmocka_run_group_tests_name("explain", tests, NULL, NULL);
+}
