@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line of `sekisho-diag [check]` (design A7). Reads argv and two
+ * variables (C1_API_KEY's presence is main's business, not ours); opens
+ * nothing. One usage error is one line that names the option and what it
+ * takes. */
+#ifndef SEKISHO_DIAG_OPTIONS_H
+#define SEKISHO_DIAG_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/endpoint.h"
+#include "core/ipaddr.h"
+#include "core/span.h"
+#include "lang.h"
+#include "proxy_env.h"
+
+enum {
+	OPTIONS_REGIONS_MAX = 16,
+	OPTIONS_HOSTS_MAX = 64,
+	OPTIONS_RESOLVERS_MAX = 4,
+};
+
+enum report_format {
+	REPORT_TEXT,
+	REPORT_JSON,
+	REPORT_JUNIT,
+	REPORT_HTML,
+	REPORT_PROMETHEUS,
+	REPORT_FORMAT_COUNT,
+};
+
+enum colour_mode {
+	COLOUR_AUTO, /* on a terminal, unless NO_COLOR is set */
+	COLOUR_ALWAYS,
+	COLOUR_NEVER,
+};
+
+/* A further target. */
+struct option_host {
+	struct endpoint at;
+	bool is_address; /* at.host.text is an address, without brackets */
+};
+
+struct check_options {
+	char regions[OPTIONS_REGIONS_MAX][32]; /* "all" stays "all" */
+	size_t region_count;
+	unsigned features; /* bits of enum feature; FEATURE_ALL by default */
+	struct option_host hosts[OPTIONS_HOSTS_MAX];
+	size_t host_count;
+	bool direct, compare, deep, strict, verbose, ascii;
+	bool has_proxy;
+	struct proxy_url proxy;
+	const char *allowlist_dir, *ca_file,
+	    *api_key_file;             /* NULL: not given */
+	const char *output, *baseline; /* borrowed from argv */
+	struct ip_endpoint resolvers[OPTIONS_RESOLVERS_MAX];
+	size_t resolver_count;
+	bool ipv4, ipv6;      /* both by default */
+	uint64_t timeout_ns;  /* per phase; 5 s */
+	uint64_t deadline_ns; /* of the run; 0: plan computes it */
+	enum report_format format;
+	enum colour_mode colour;
+	enum lang lang;
+	bool lang_given;
+};
+
+enum options_end {
+	OPTIONS_RUN,
+	OPTIONS_EXIT_OK, /* --help or --version: text is in message */
+	OPTIONS_USAGE,   /* message is the one line for stderr; exit 2 */
+};
+
+struct options_message {
+	char text[4096];
+};
+
+/* argv[0] is the subcommand's name. */
+enum options_end check_options_parse(struct check_options *out, int argc,
+    char **argv, struct options_message *message) MUST_CHECK;
+
+/* "250ms", "5s", "2m", "1h". False leaves *out untouched. */
+bool duration_parse(uint64_t *out_ns, struct span text) MUST_CHECK;
+
+/* "text", "json" … */
+const char *report_format_str(enum report_format format);
+
+#endif
