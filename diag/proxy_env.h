@@ -17,7 +17,7 @@
 
 enum {
 	PROXY_VALUE_MAX = 2048, /* longer values are cut, with a lint */
-	PROXY_LINTS_MAX = 16,
+	PROXY_LINTS_MAX = 32,
 	PROXY_URL_TEXT_MAX = 512,
 };
 
