@@ -284,6 +284,7 @@ compare_add(struct plan *p, struct plan_error *error)
 
 		t.path = direct;
 		t.no_variable = NULL;
+		t.comparison = true;
 		if (!target_add(p, &t, error))
 			return false;
 	}
