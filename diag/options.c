@@ -247,6 +247,7 @@ APPLY_TEXT(ca_file)
 APPLY_TEXT(api_key_file)
 APPLY_TEXT(output)
 APPLY_TEXT(baseline)
+APPLY_TEXT(chain_dir)
 #undef APPLY_TEXT
 
 static const struct option_row rows[] = {
@@ -290,6 +291,9 @@ static const struct option_row rows[] = {
 	apply_deep},
     {"baseline", 0, "FILE", "a file to compare with and write",
 	"say what changed since the last run", apply_baseline},
+    {"chain-dir", 0, "DIR", "a directory that can be written",
+	"save suspect certificate chains there (else in a new one in /tmp)",
+	apply_chain_dir},
     {"format", 0, "FORMAT", "text, json, junit, html or prometheus",
 	"text, json, junit, html or prometheus", apply_format},
     {"output", OPT_OUTPUT, "FILE", "a file to write",

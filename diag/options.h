@@ -54,8 +54,8 @@ struct check_options {
 	bool has_proxy;
 	struct proxy_url proxy;
 	const char *allowlist_dir, *ca_file,
-	    *api_key_file;             /* NULL: not given */
-	const char *output, *baseline; /* borrowed from argv */
+	    *api_key_file;                         /* NULL: not given */
+	const char *output, *baseline, *chain_dir; /* borrowed from argv */
 	struct ip_endpoint resolvers[OPTIONS_RESOLVERS_MAX];
 	size_t resolver_count;
 	bool ipv4, ipv6;      /* both by default */

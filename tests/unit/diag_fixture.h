@@ -10,7 +10,7 @@
 #include "result.h"
 
 enum {
-	DIAG_ARGS_MAX = 24,
+	DIAG_ARGS_MAX = 32,
 };
 
 struct diag_case {

@@ -13,7 +13,7 @@
 enum {
 	BLOCK_LINES_MAX = 8,
 	LONG_NAME_LINES = 4, /* S3 names fill most of a line */
-	BLOCK_COLUMNS = 100,
+	BLOCK_COLUMNS = 110,
 	LABEL_COLUMNS = 8, /* "Means   " */
 };
 
