@@ -325,7 +325,8 @@ remark_on_pod(struct work *w)
 		struct match m;
 		const char *port;
 
-		if (!looks_like_policy(&w->groups[i]))
+		if (w->groups[i].endpoint_count == 0 ||
+		    !looks_like_policy(&w->groups[i]))
 			continue;
 		c = context_of(w, w->groups[i].endpoints[0]);
 		match_begin(&m, &c, FINDING_K8S_NETPOL);

@@ -90,7 +90,7 @@ base64_value(char c)
 static bool
 is_encoded_key(struct span key)
 {
-	char plain[ID_LENGTH + SECRET_LENGTH + 4];
+	char plain[ID_LENGTH + SECRET_LENGTH + 4] = {0};
 	unsigned bits = 0, held = 0;
 	size_t n = 0;
 

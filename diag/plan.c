@@ -131,7 +131,7 @@ target_of_entry(const struct allowlist_entry *e)
 	const char *path = kinds[t.probe].path;
 
 	if (path == NULL)
-		path = e->about->probe_path;
+		path = e->about ? e->about->probe_path : "";
 	(void)snprintf(t.http_path, sizeof(t.http_path), "%s", path);
 	t.alpn = kinds[t.probe].alpn;
 	/* AWS IoT on 443 by MQTT with a client certificate or custom

@@ -110,8 +110,11 @@ fact_bytes(struct match *m, const char *key, const char *bytes, size_t count)
 	char buf[81];
 	size_t n = count < sizeof(buf) - 1 ? count : sizeof(buf) - 1;
 
-	for (size_t i = 0; i < n; i++)
-		buf[i] = bytes[i] != '\0' ? bytes[i] : '.';
+	memcpy(buf, bytes, n);
+	for (size_t i = 0; i < n; i++) {
+		if (buf[i] == '\0')
+			buf[i] = '.';
+	}
 	buf[n] = '\0';
 	fact_set(&m->facts, key, buf);
 }

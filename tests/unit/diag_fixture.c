@@ -11,14 +11,13 @@
 
 #include "issuer.h"
 
-enum {
-	MS = 1000000,
-};
+#define MS UINT64_C(1000000)
 
 const char *
 diag_getenv(void *arg, const char *name)
 {
-	const char *const *vars = arg;
+	const struct diag_vars *all = arg;
+	const char *const *vars = all->list;
 	size_t len = strlen(name);
 
 	for (; vars != NULL && *vars != NULL; vars++) {
@@ -227,7 +226,7 @@ make_vantage(struct vantage *v)
 struct diag_case *
 diag_case_new(const char *const *args, const char *const *vars)
 {
-	static const char *const none[] = {NULL};
+	struct diag_vars all = {vars};
 	struct diag_case *c = calloc(1, sizeof(*c));
 	struct options_message message;
 	struct plan_error error;
@@ -240,8 +239,7 @@ diag_case_new(const char *const *args, const char *const *vars)
 	if (check_options_parse(&c->options, argc, c->argv, &message) !=
 	    OPTIONS_RUN)
 		fail_msg("%s", message.text);
-	proxy_env_read(&c->env, diag_getenv,
-	    (void *)(uintptr_t)(vars ? vars : none),
+	proxy_env_read(&c->env, diag_getenv, &all,
 	    &(struct proxy_env_where){false, false});
 	c->catalog = allowlist_load(
 	    &(struct allowlist_sources){NULL, NULL, 0}, on_list_error, NULL);
@@ -256,7 +254,7 @@ diag_case_new(const char *const *args, const char *const *vars)
 	make_vantage(&c->run->vantage);
 	c->run->proxy_env = c->env;
 	c->run->started_unix_ns = 1795388400000000000U;
-	c->run->duration_ns = 320 * (uint64_t)MS;
+	c->run->duration_ns = 320 * MS;
 	return c;
 }
 
@@ -333,8 +331,7 @@ diag_fail_tcp(struct endpoint_result *r, enum tcp_end end, int err)
 	r->tcp.used = -1;
 	r->tcp.attempts[0].end = end;
 	r->tcp.attempts[0].err = err;
-	r->tcp.attempts[0].time_ns =
-	    (end == TCP_TIMEOUT ? 5000U : 1U) * (uint64_t)MS;
+	r->tcp.attempts[0].time_ns = (end == TCP_TIMEOUT ? 5000U : 1U) * MS;
 }
 
 void

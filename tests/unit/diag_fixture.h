@@ -23,7 +23,12 @@ struct diag_case {
 	char *argv[DIAG_ARGS_MAX + 1]; /* the options point into it */
 };
 
-/* Variables for proxy_env_read(): "NAME=value" strings, NULL at the end. */
+/* Variables: "NAME=value" strings, NULL at the end; NULL: none. */
+struct diag_vars {
+	const char *const *list;
+};
+
+/* For proxy_env_read(); arg is a struct diag_vars. */
 const char *diag_getenv(void *arg, const char *name);
 
 /* `sekisho-diag ARGS…` (NULL at the end; without "check") in an environment of

@@ -15,14 +15,18 @@
 static enum options_end
 parse(const char *line, struct check_options *o, struct options_message *m)
 {
-	static char copy[512];
-	char *argv[DIAG_ARGS_MAX + 1] = {copy};
-	int argc = 1;
+	char copy[512];
+	char *argv[DIAG_ARGS_MAX + 1] = {NULL};
+	char *at = copy;
+	int argc = 0;
 
 	(void)snprintf(copy, sizeof(copy), "check %s", line);
-	(void)strtok(copy, " ");
-	while (argc < DIAG_ARGS_MAX && (argv[argc] = strtok(NULL, " ")) != NULL)
-		argc++;
+	while (argc < DIAG_ARGS_MAX && *at != '\0') {
+		argv[argc++] = at;
+		at += strcspn(at, " ");
+		if (*at != '\0')
+			*at++ = '\0';
+	}
 	return check_options_parse(o, argc, argv, m);
 }
 
@@ -228,7 +232,7 @@ plans_that_cannot_be(void **state)
 
 		assert_int_equal(parse(bad[i].line, &o, &m), OPTIONS_RUN);
 		proxy_env_read(&env, diag_getenv,
-		    (void *)(uintptr_t)bad[i].vars,
+		    &(struct diag_vars){bad[i].vars},
 		    &(struct proxy_env_where){false, false});
 		assert_null(plan_make(&o, c->catalog, &env, &error));
 		if (!strstr(error.text, bad[i].says))

@@ -93,6 +93,15 @@ urls_are_read_as_written(void **state)
 	}
 }
 
+static void
+read_env(struct proxy_env *env, const char *const *vars, bool pod, bool gke)
+{
+	struct diag_vars all = {vars};
+
+	proxy_env_read(
+	    env, diag_getenv, &all, &(struct proxy_env_where){pod, gke});
+}
+
 /* A NO_PROXY value, a host, and whether each reader then goes direct. */
 static const struct {
 	const char *no_proxy, *host;
@@ -140,8 +149,7 @@ no_proxy_as_curl_and_as_go(void **state)
 		struct proxy_choice curl, go;
 
 		(void)snprintf(no, sizeof(no), "NO_PROXY=%s", rows[i].no_proxy);
-		proxy_env_read(&env, diag_getenv, vars,
-		    &(struct proxy_env_where){false, false});
+		read_env(&env, vars, false, false);
 		proxy_env_choose(&curl, &env, READER_CURL, rows[i].host, 443);
 		proxy_env_choose(&go, &env, READER_GO, rows[i].host, 443);
 		if (curl.via_proxy == rows[i].curl)
@@ -162,8 +170,7 @@ which_variable_wins(void **state)
 	struct proxy_choice c;
 
 	(void)state;
-	proxy_env_read(
-	    &env, diag_getenv, vars, &(struct proxy_env_where){false, false});
+	read_env(&env, vars, false, false);
 	proxy_env_choose(&c, &env, READER_CURL, "a.upper", 443);
 	assert_true(c.via_proxy);
 	assert_string_equal(c.url.host, "lower");
@@ -172,8 +179,7 @@ which_variable_wins(void **state)
 	assert_false(c.via_proxy);
 	assert_string_equal(c.no_variable, "NO_PROXY");
 	assert_string_equal(c.token, ".upper");
-	proxy_env_read(&env, diag_getenv, only_all,
-	    &(struct proxy_env_where){false, false});
+	read_env(&env, only_all, false, false);
 	proxy_env_choose(&c, &env, READER_CURL, "a", 443);
 	assert_true(c.via_proxy);
 	assert_int_equal(c.url.kind, PROXY_SOCKS5);
@@ -216,6 +222,14 @@ find_lint(const struct proxy_env *env, enum proxy_lint_kind kind)
 	return NULL;
 }
 
+static const char *
+detail_of(const struct proxy_env *env, enum proxy_lint_kind kind)
+{
+	const struct proxy_lint *lint = find_lint(env, kind);
+
+	return lint ? lint->detail : "";
+}
+
 static void
 traps_are_seen(void **state)
 {
@@ -225,8 +239,7 @@ traps_are_seen(void **state)
 		struct proxy_env env;
 		const struct proxy_lint *lint;
 
-		proxy_env_read(&env, diag_getenv, vars,
-		    &(struct proxy_env_where){false, false});
+		read_env(&env, vars, false, false);
 		lint = find_lint(&env, lints[i].want);
 		if (lint == NULL)
 			fail_msg("not seen: %s", lints[i].var);
@@ -242,14 +255,12 @@ a_good_setting_has_no_lint(void **state)
 {
 	static const char *vars[] = {"HTTPS_PROXY=http://u:p-w%23@gw:3128",
 	    "https_proxy=http://u:p-w%23@gw:3128", "HTTP_PROXY=http://gw:3128",
-	    "NO_PROXY=.cluster.local,.svc,10.0.0.0/8,[::1],"
-	    "169.254.169.254,metadata.google.internal",
+	    "NO_PROXY=.svc,.cluster.local,169.254.169.254,.internal,[::1]",
 	    NULL};
 	struct proxy_env env;
 
 	(void)state;
-	proxy_env_read(
-	    &env, diag_getenv, vars, &(struct proxy_env_where){true, true});
+	read_env(&env, vars, true, true);
 	assert_int_equal(env.lint_count, 0);
 }
 
@@ -262,16 +273,13 @@ in_a_cluster_more_is_needed(void **state)
 	struct proxy_env env;
 
 	(void)state;
-	proxy_env_read(
-	    &env, diag_getenv, vars, &(struct proxy_env_where){true, true});
+	read_env(&env, vars, true, true);
 	assert_int_equal(env.lint_count, 2);
 	assert_string_equal(
-	    find_lint(&env, LINT_NO_PROXY_CLUSTER)->detail, ".cluster.local");
-	proxy_env_read(
-	    &env, diag_getenv, half, &(struct proxy_env_where){true, true});
-	assert_string_equal(
-	    find_lint(&env, LINT_NO_PROXY_CLUSTER)->detail, ".svc");
-	assert_string_equal(find_lint(&env, LINT_NO_PROXY_METADATA)->detail,
+	    detail_of(&env, LINT_NO_PROXY_CLUSTER), ".cluster.local");
+	read_env(&env, half, true, true);
+	assert_string_equal(detail_of(&env, LINT_NO_PROXY_CLUSTER), ".svc");
+	assert_string_equal(detail_of(&env, LINT_NO_PROXY_METADATA),
 	    "metadata.google.internal");
 }
 
@@ -284,8 +292,7 @@ the_corrected_line(void **state)
 	char line[64], tiny[4];
 
 	(void)state;
-	proxy_env_read(
-	    &env, diag_getenv, vars, &(struct proxy_env_where){false, false});
+	read_env(&env, vars, false, false);
 	proxy_env_without(&env, ".amazonaws.com", line, sizeof(line));
 	assert_string_equal(line, ".svc,10.0.0.0/8");
 	proxy_env_without(&env, "x", tiny, sizeof(tiny));
