@@ -241,8 +241,10 @@ traps_are_seen(void **state)
 
 		read_env(&env, vars, false, false);
 		lint = find_lint(&env, lints[i].want);
-		if (lint == NULL)
+		if (lint == NULL) {
 			fail_msg("not seen: %s", lints[i].var);
+			continue;
+		}
 		if (lints[i].detail && !strstr(lint->detail, lints[i].detail))
 			fail_msg("%s: %s", lints[i].var, lint->detail);
 		for (size_t j = 0; j < env.lint_count; j++)
