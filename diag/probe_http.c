@@ -545,7 +545,7 @@ set_callbacks(struct probe *p)
 	(void)curl_easy_setopt(p->easy, CURLOPT_HEADERDATA, p);
 	(void)curl_easy_setopt(p->easy, CURLOPT_WRITEFUNCTION, on_body);
 	(void)curl_easy_setopt(p->easy, CURLOPT_WRITEDATA, p);
-	(void)curl_easy_setopt(p->easy, CURLOPT_NOSIGNAL, 1L);
+	/* Not CURLOPT_NOSIGNAL: libcurl then guards itself against SIGPIPE. */
 	(void)curl_easy_setopt(
 	    p->easy, CURLOPT_USERAGENT, "sekisho-diag/" SEKISHO_VERSION);
 	(void)curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, want_socket);

@@ -113,6 +113,25 @@ set_alpn(SSL *ssl, const char *list)
 	return used == 0 || SSL_set_alpn_protos(ssl, wire, (unsigned)used) == 0;
 }
 
+/* OpenSSL's macros drop const: they get copies. */
+static bool
+set_name(SSL *ssl, const char *name)
+{
+	char copy[HOSTNAME_MAX + 1];
+
+	copy_text(copy, sizeof(copy), span_str(name));
+	return SSL_set_tlsext_host_name(ssl, copy) == 1;
+}
+
+static bool
+set_small(SSL *ssl)
+{
+	char groups[] = "X25519:P-256";
+
+	return SSL_set1_groups_list(ssl, groups) == 1 &&
+	       SSL_set_cipher_list(ssl, "ECDHE+AESGCM") == 1;
+}
+
 bool
 tls_layer_configure(struct tls_layer *l, const struct tls_want *want)
 {
@@ -121,13 +140,10 @@ tls_layer_configure(struct tls_layer *l, const struct tls_want *want)
 
 	if (want->shape == HELLO_NEUTRAL)
 		l->name = neutral_name;
-	if (!literal || want->shape == HELLO_NEUTRAL) {
-		if (SSL_set_tlsext_host_name(l->ssl, l->name) != 1)
-			return false;
-	}
-	if (want->shape == HELLO_SMALL &&
-	    (SSL_set1_groups_list(l->ssl, "X25519:P-256") != 1 ||
-		SSL_set_cipher_list(l->ssl, "ECDHE+AESGCM") != 1))
+	if ((!literal || want->shape == HELLO_NEUTRAL) &&
+	    !set_name(l->ssl, l->name))
+		return false;
+	if (want->shape == HELLO_SMALL && !set_small(l->ssl))
 		return false;
 	return want->alpn == NULL || set_alpn(l->ssl, want->alpn);
 }
