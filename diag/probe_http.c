@@ -259,13 +259,15 @@ note_end(struct probe *p, CURLcode code)
 
 static bool easy_begin(struct probe *p, bool http11);
 
-/* HTTP/2 broke: does HTTP/1.1 work? */
+/* HTTP/2 was agreed on, and no answer came: does HTTP/1.1 work? */
 static bool
-try_again(struct probe *p, CURLcode code)
+try_again(struct probe *p)
 {
-	if (p->again != NULL ||
-	    (code != CURLE_HTTP2 && code != CURLE_HTTP2_STREAM) ||
-	    p->out->end == HTTP_ANSWER)
+	bool broken = p->out->end == HTTP_GARBAGE ||
+		      p->out->end == HTTP_RESET || p->out->end == HTTP_CLOSED;
+
+	if (p->again != NULL || !broken ||
+	    strcmp(p->job->result->tls.alpn, "h2") != 0)
 		return false;
 	p->again = calloc(1, sizeof(*p->again));
 	if (p->again == NULL)
@@ -283,7 +285,7 @@ finish(struct probe *p, CURLcode code)
 	struct http_result *out = &p->job->result->http;
 
 	note_end(p, code);
-	if (try_again(p, code))
+	if (try_again(p))
 		return;
 	if (p->again != NULL)
 		out->http11_works =

@@ -269,12 +269,15 @@ broken_http2_is_tried_again(void **state)
 {
 	struct origin o = {
 	    .answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-	    .h2 = true};
+	    .h2 = true,
+	    .wait = true};
 	struct http_result h;
 
 	(void)state;
 	run(&o, &h);
-	assert_int_equal(h.end, HTTP_GARBAGE);
+	/* Which of libcurl's errors it is differs by version. */
+	assert_true(h.end == HTTP_GARBAGE || h.end == HTTP_CLOSED);
+	assert_int_not_equal(h.curl_code, 0);
 	assert_int_equal(h.http11_works, TRI_YES);
 }
 
