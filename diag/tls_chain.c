@@ -169,11 +169,11 @@ fingerprint(char *out, const X509 *x)
 
 	if (X509_digest(x, EVP_sha256(), md, &len) != 1)
 		return;
-	for (unsigned i = 0; i < len; i++) {
+	for (size_t i = 0; i < len; i++) {
 		out[2 * i] = hex[md[i] >> 4];
 		out[2 * i + 1] = hex[md[i] & 15];
 	}
-	out[2 * len] = '\0';
+	out[2 * (size_t)len] = '\0';
 }
 
 static void
