@@ -54,8 +54,7 @@ static void
 names_that_cannot_be_asked_for(void **state)
 {
 	static const char *const names[] = {"", ".", "a..b", ".a",
-	    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    ".b"};
+	    "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffffgggg"};
 	uint8_t buf[DNS_QUERY_MAX];
 	struct dns_question q = question;
 

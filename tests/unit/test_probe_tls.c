@@ -10,9 +10,7 @@
 
 #include "probe_fixture.h"
 
-enum {
-	DAY_S = 86400,
-};
+#define DAY_S 86400L
 
 /* What the other side does. */
 struct server {
