@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,7 +23,6 @@
 enum {
 	EXIT_USAGE = 2,
 	EXIT_CANNOT_TELL = 5,
-	WIDTH_LEAST = 40,
 };
 
 struct check {
@@ -61,25 +59,6 @@ on_list_error(void *arg, const char *text)
 {
 	(void)arg;
 	(void)complain(0, text);
-}
-
-/* Colour, width and symbols, decided once. */
-static void
-choose_style(struct check *c)
-{
-	const struct check_options *o = &c->options;
-	const char *no_color = getenv("NO_COLOR");
-	bool terminal = o->output == NULL && isatty(STDOUT_FILENO);
-	struct winsize size;
-
-	c->style.verbose = o->verbose;
-	c->style.ascii = o->ascii;
-	c->style.colour = o->colour == COLOUR_ALWAYS ||
-			  (o->colour == COLOUR_AUTO && terminal &&
-			      (no_color == NULL || no_color[0] == '\0'));
-	if (terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
-	    size.ws_col >= WIDTH_LEAST)
-		c->style.width = size.ws_col;
 }
 
 /* 0, or the exit code after a message. */
@@ -294,7 +273,8 @@ check_main(int argc, char **argv)
 		code = EXIT_USAGE;
 		break;
 	case OPTIONS_RUN:
-		choose_style(c);
+		c->style = report_style_for(c->options.output ? NULL : stdout,
+		    &c->options, read_environment, NULL);
 		code = prepare(c);
 		if (code == 0)
 			code = run_it(c);

@@ -36,6 +36,13 @@ bool report_junit(FILE *out, const struct report_input *in) MUST_CHECK;
 bool report_html(FILE *out, const struct report_input *in) MUST_CHECK;
 bool report_prometheus(FILE *out, const struct report_input *in) MUST_CHECK;
 
+/* How the text report should look on this stream (NULL: a file): colour on a
+ * terminal unless NO_COLOR is set or TERM is unset or "dumb" (--color decides
+ * first), ASCII unless the locale's name says UTF-8 or with --ascii, the width
+ * from COLUMNS or the terminal, else 0. */
+struct report_style report_style_for(
+    FILE *out, const struct check_options *options, getenv_fn get, void *arg);
+
 /* The renderer of a format. */
 report_fn report_for(enum report_format format);
 
