@@ -26,7 +26,7 @@
 #include "core/log.h"
 
 enum {
-	LINGER_MS = 25,
+	LINGER_MS = 50,
 	RETRY_FIRST_MS = 100, /* after a failed write; doubles */
 	RETRY_MAX_MS = 5000,
 	FLUSH_MS = 2000,     /* at the end, for what is left */

@@ -15,6 +15,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -222,11 +224,30 @@ read_failed(struct tunnel *t, struct tunnel_end *e)
 	return STEP_BLOCKED;
 }
 
+/* The first flight needs no TCP_NODELAY, as nothing unacknowledged is before
+ * it; from the second on, small writes must not wait for an acknowledgement
+ * (RFC 9293 section 3.7.4). Short tunnels never get there. */
+static void
+make_prompt(struct tunnel *t)
+{
+	const int on = 1;
+
+	if (t->prompt)
+		return;
+	t->prompt = true;
+	(void)setsockopt(
+	    t->upstream.watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 static enum step
 pass_on(struct tunnel *t, struct tunnel_end *e, struct span data)
 {
 	struct tunnel_end *to = other_end(t, e);
-	ssize_t n = send(to->watch.fd, data.ptr, data.len, MSG_NOSIGNAL);
+	ssize_t n;
+
+	if (e == &t->client)
+		make_prompt(t);
+	n = send(to->watch.fd, data.ptr, data.len, MSG_NOSIGNAL);
 
 	if (n < 0) {
 		if (errno != EAGAIN)

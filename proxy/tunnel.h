@@ -62,6 +62,7 @@ struct tunnel {
 	struct deferred again;  /* one side had its turn, and there is more */
 	uint64_t last_ns;       /* loop time of the last byte either way */
 	uint64_t first_down_ns; /* of the first byte from upstream; 0: none */
+	bool prompt;            /* upstream has TCP_NODELAY */
 	bool over;
 };
 

@@ -15,7 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -161,7 +161,6 @@ static void attempt_on_event(struct watch *w, uint32_t events);
 static bool
 attempt_connect(struct attempt *a, const struct ip_endpoint *to)
 {
-	static const int on = 1;
 	struct dial *d = a->dial;
 	struct sockaddr_storage sa;
 	socklen_t sa_len = ip_endpoint_to_sockaddr(to, &sa);
@@ -173,8 +172,6 @@ attempt_connect(struct attempt *a, const struct ip_endpoint *to)
 		note_errno(a, errno);
 		return false;
 	}
-	/* Failing to set it costs latency, not the connection. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	d->failure.attempts++;
 	if ((connect(fd, (struct sockaddr *)&sa, sa_len) == 0 ||
 		errno == EINPROGRESS) &&

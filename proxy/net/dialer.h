@@ -36,9 +36,10 @@ struct dial_result {
 			   * of these over denied_resolved_address, which comes
 			   * only when no address was left to dial */
 	int fd;           /* with ok: connected, non-blocking, close-on-exec,
-			   * TCP_NODELAY; now the owner's, and registered in the
-			   * loop for EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET:
-			   * loop_adopt() it, or close(2) it. Else -1 */
+			   * with the kernel's defaults else; now the owner's,
+			   * and registered in the loop for EPOLLIN | EPOLLOUT |
+			   * EPOLLRDHUP | EPOLLET:	   loop_adopt() it, or close(2) it. Else
+			   * -1 */
 	uint32_t events;  /* with ok: those that came with the connection */
 	struct ip_endpoint
 	    peer;           /* with ok: connected to; else the address of the

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -476,6 +478,17 @@ test_reset_with_bytes_waiting_frees_them(void **state)
 	}
 }
 
+static bool
+is_prompt(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	assert_int_equal(
+	    getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+	return on != 0;
+}
+
 static void *
 peers_first_bytes(void *arg)
 {
@@ -483,6 +496,8 @@ peers_first_bytes(void *arg)
 
 	expect_pattern(r->upstream, 0, 3000);
 	expect_end(r->upstream);
+	/* More than the first flight has passed: nothing waits for an ACK. */
+	assert_true(is_prompt(r->tunnel.upstream.watch.fd));
 	assert_int_equal(shutdown(r->upstream, SHUT_WR), 0);
 	expect_end(r->client);
 	return NULL;
@@ -499,6 +514,7 @@ test_first_bytes_of_the_owner_go_first(void **state)
 	for (size_t i = 0; i < sizeof(first); i++)
 		first[i] = pattern(i);
 	assert_true(tunnel_send_up(&r.tunnel, span_of(first, sizeof(first))));
+	assert_false(is_prompt(r.tunnel.upstream.watch.fd));
 	send_pattern(r.client, 2000, 3000);
 	assert_int_equal(shutdown(r.client, SHUT_WR), 0);
 	rig_run(&r, peers_first_bytes);
@@ -521,5 +537,6 @@ main(void)
 	    cmocka_unit_test(test_first_bytes_of_the_owner_go_first),
 	};
 
+	(void)signal(SIGPIPE, SIG_IGN); /* as in the program: see serve.c */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
