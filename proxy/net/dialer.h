@@ -38,8 +38,8 @@ struct dial_result {
 	int fd;           /* with ok: connected, non-blocking, close-on-exec,
 			   * with the kernel's defaults else; now the owner's,
 			   * and registered in the loop for EPOLLIN | EPOLLOUT |
-			   * EPOLLRDHUP | EPOLLET:	   loop_adopt() it, or close(2) it.
-			   * Else	   -1 */
+			   * EPOLLRDHUP | EPOLLET:
+			   * loop_adopt() it, or close(2) it. Else -1 */
 	uint32_t events;  /* with ok: those that came with the connection */
 	struct ip_endpoint
 	    peer;           /* with ok: connected to; else the address of the
