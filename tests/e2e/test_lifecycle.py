@@ -62,6 +62,20 @@ def drains(gateway):
     return wait_for(told, "the drain")
 
 
+@pytest.mark.gateway({"shutdown.drain": "60s", "gateway.workers": "2"})
+def test_drain_answers_everyone_when_a_worker_is_done_already(gateway,
+                                                              open_tunnel):
+    """One worker has the tunnel, the other has nothing left to do."""
+    tunnel = open_tunnel(gateway)
+    gateway.signal(signal.SIGTERM)
+    drains(gateway)
+    for _ in range(30):
+        with gateway.connect() as sock:
+            assert wire.http_connect(sock, RAW).status == 503
+    tunnel.finish()
+    assert gateway.wait_exit() == 0
+
+
 @pytest.mark.gateway({"shutdown.drain": "300ms"})
 def test_drain_has_an_end(gateway, open_tunnel):
     tunnel = open_tunnel(gateway)
