@@ -36,8 +36,8 @@ struct server {
 	char host_name[256];
 	const char *admin_names[1]; /* under which admin may be asked for */
 	struct metrics_source metrics_source;
-	struct event *term, *interrupt, *reopen, *reload, *ended;
-	int ended_fd; /* eventfd(2): counts the workers that have ended */
+	struct event *term, *interrupt, *reopen, *reload, *drained;
+	int drained_fd; /* eventfd(2): counts the workers that are drained */
 	unsigned running;
 	bool draining;
 };
@@ -82,7 +82,7 @@ on_reload(evutil_socket_t number, short what, void *arg)
 }
 
 static void
-on_worker_ended(evutil_socket_t fd, short what, void *arg)
+on_worker_drained(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 	uint64_t count = 0;
@@ -90,19 +90,19 @@ on_worker_ended(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
 		return;
-	s->running -= (unsigned)count;
+	s->running -= count < s->running ? (unsigned)count : s->running;
 	if (s->running == 0)
 		(void)event_base_loopbreak(s->base);
 }
 
 /* In the worker's thread. */
 static void
-tell_ended(void *arg)
+tell_drained(void *arg)
 {
 	static const uint64_t one = 1;
 	const struct server *s = arg;
 
-	(void)!write(s->ended_fd, &one, sizeof(one));
+	(void)!write(s->drained_fd, &one, sizeof(one));
 }
 
 static bool
@@ -117,14 +117,15 @@ static bool
 listen_to_signals(struct server *s)
 {
 	(void)signal(SIGPIPE, SIG_IGN); /* splice(2) has no MSG_NOSIGNAL */
-	s->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->base = event_base_new();
-	return s->base != NULL && s->ended_fd >= 0 &&
+	return s->base != NULL && s->drained_fd >= 0 &&
 	       add_event(s, &s->term, SIGTERM, EV_SIGNAL, on_term) &&
 	       add_event(s, &s->interrupt, SIGINT, EV_SIGNAL, on_term) &&
 	       add_event(s, &s->reopen, SIGUSR1, EV_SIGNAL, on_reopen) &&
 	       add_event(s, &s->reload, SIGHUP, EV_SIGNAL, on_reload) &&
-	       add_event(s, &s->ended, s->ended_fd, EV_READ, on_worker_ended);
+	       add_event(
+		   s, &s->drained, s->drained_fd, EV_READ, on_worker_drained);
 }
 
 /* --- start
@@ -166,8 +167,8 @@ make_worker(struct server *s, unsigned i)
 	    .own = s->doors.own,
 	    .own_count = s->doors.own_count,
 	    .pipes = s->budget.pipes,
-	    .ended = tell_ended,
-	    .ended_arg = s};
+	    .drained = tell_drained,
+	    .drained_arg = s};
 	struct worker *w = worker_new(&opt);
 
 	doors_taken(&s->doors, i);
@@ -329,11 +330,11 @@ stop(struct server *s)
 	free_event(s->interrupt);
 	free_event(s->reopen);
 	free_event(s->reload);
-	free_event(s->ended);
+	free_event(s->drained);
 	if (s->base != NULL)
 		event_base_free(s->base);
-	if (s->ended_fd >= 0)
-		(void)close(s->ended_fd);
+	if (s->drained_fd >= 0)
+		(void)close(s->drained_fd);
 	policy_unref(s->policy);
 	config_free(s->config);
 }
@@ -341,7 +342,8 @@ stop(struct server *s)
 int
 serve(struct config *config, struct policy *policy)
 {
-	struct server s = {.config = config, .policy = policy, .ended_fd = -1};
+	struct server s = {
+	    .config = config, .policy = policy, .drained_fd = -1};
 	bool ok = start(&s);
 
 	if (ok) {

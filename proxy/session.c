@@ -397,8 +397,10 @@ session_on_dialed(void *arg, const struct dial_result *res)
 	assert(s->state == SESSION_DIALING);
 	s->dial = NULL;
 	s->upstream = res->peer;
-	s->connect_ns = loop_now(s->gate->relay.loop) - s->phase_ns;
-	session_count_connect(s, res->why);
+	if (res->attempts > 0) { /* else every address was forbidden */
+		s->connect_ns = loop_now(s->gate->relay.loop) - s->phase_ns;
+		session_count_connect(s, res->why);
+	}
 	if (res->why != OUTCOME_OK) {
 		session_refuse_upstream(s, res->why, res->detail);
 		return;

@@ -98,7 +98,7 @@ end_failed(struct tunnel *t, const struct tunnel_end *e, int error_number)
 	/* A side that closes for good after its FIN answers what still comes
 	 * with a reset: that is how most TLS clients leave, and is its end, not
 	 * a failure. */
-	if (e->ended)
+	if (e->ended || e->hup)
 		return finish(t,
 		    client ? OUTCOME_CLIENT_CLOSED : OUTCOME_UPSTREAM_CLOSED,
 		    0);
@@ -386,10 +386,11 @@ tunnel_note_event(struct tunnel_end *end, uint32_t events)
 {
 	if (events & (EPOLLIN | END_EVENTS))
 		end->readable = true;
-	if (events & (EPOLLRDHUP | EPOLLHUP))
-		end->hup = true;
+	/* A reset is announced as an end, too: only one without it is a FIN. */
 	if (events & EPOLLERR)
 		end->error = true;
+	else if (events & (EPOLLRDHUP | EPOLLHUP))
+		end->hup = true;
 }
 
 void
