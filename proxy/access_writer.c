@@ -102,7 +102,7 @@ access_writer_notice(struct access_writer *w, const struct access_ring *ring)
 	if (state == WRITER_AWAKE)
 		return;
 	if (state == WRITER_LINGERING &&
-	    access_ring_used(ring) < ACCESS_RING_BYTES / 2)
+	    access_ring_used(ring) < ACCESS_RING_BYTES / 8)
 		return;
 	/* Whoever makes it AWAKE signals; all others need not. */
 	if (atomic_exchange_explicit(
