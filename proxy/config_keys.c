@@ -136,7 +136,10 @@ const struct config_key config_table[] = {
 	.help = "further addresses never dialled; wins over allow_addresses"},
     NOT_YET("upstream", "parent"),
     NOT_YET("upstream", "parent_password_file"),
-    NOT_YET("upstream", "warm"),
+    {KEY("upstream", "warm", upstream.warm), .type = &config_count, .max = 64,
+	.word = "off", .fallback = "off",
+	.help = "spare connections per endpoint in use, so that a CONNECT "
+		"waits for no round trip; at most so many"},
 
     {KEY("tunnel", "sni", tunnel.sni), .type = &config_choice,
 	.words = sni_modes, .fallback = "verify",

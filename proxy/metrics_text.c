@@ -290,6 +290,46 @@ add_dns(struct page *p)
 	    "Names asked for again before they expired.", SUM(p, prefetches));
 }
 
+static const char *
+warm_token(enum warm_result result)
+{
+	switch (result) {
+	case WARM_TAKEN:
+		return "taken";
+	case WARM_MISSED:
+		return "missed";
+	case WARM_EXPIRED:
+		return "expired";
+	case WARM_CLOSED:
+		return "closed";
+	case WARM_FAILED:
+		return "failed";
+	case WARM_RESULTS:
+		break;
+	}
+	return "";
+}
+
+static void
+add_warm(struct page *p)
+{
+	static const char gauge[] = "sekisho_warm_connections",
+			  total[] = "sekisho_warm_total";
+	size_t offset = offsetof(struct worker_metrics, warm);
+
+	add_head(p, gauge, "gauge", "Spare connections (upstream.warm).");
+	add(p, "%s{state=\"ready\"} %" PRIu64 "\n", gauge, SUM(p, warm_ready));
+	add(p, "%s{state=\"connecting\"} %" PRIu64 "\n", gauge,
+	    SUM(p, warm_connecting));
+	add_head(p, total, "counter",
+	    "Spare connections by what became of them; missed: requests "
+	    "that found none.");
+	for (unsigned i = 0; i < WARM_RESULTS; i++)
+		add(p, "%s{result=\"%s\"} %" PRIu64 "\n", total,
+		    warm_token((enum warm_result)i),
+		    sum_at(p, offset + i * sizeof(counter)));
+}
+
 static void
 add_process(struct page *p)
 {
@@ -345,6 +385,7 @@ metrics_text_add(struct evbuffer *out, const struct metrics_source *src)
 	    sum_at(&p, requests + OUTCOME_DENIED_HOST * sizeof(counter)) +
 		sum_at(&p, requests + OUTCOME_DENIED_PORT * sizeof(counter)));
 	add_dns(&p);
+	add_warm(&p);
 	add_counter(&p, "sekisho_log_dropped_total", "Access log lines lost.",
 	    src->log == NULL ? 0 : access_log_dropped(src->log));
 	add_process(&p);

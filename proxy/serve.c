@@ -30,6 +30,7 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count;
 	struct quota_budget budget;
+	unsigned spares; /* warm connections per worker, at most */
 	struct event_base *base;
 	struct admin *admin; /* NULL: off */
 	const char **listener_names;
@@ -131,10 +132,21 @@ listen_to_signals(struct server *s)
 /* --- start
  * -------------------------------------------------------------------- */
 
+/* Spare connections may have an eighth of the descriptors; returns the rest. */
+static uint64_t
+set_spares_aside(struct server *s, uint64_t files)
+{
+	uint64_t spares =
+	    s->config->upstream.warm == 0 ? 0 : files / 8 / s->worker_count;
+
+	s->spares = spares < 4096 ? (unsigned)spares : 4096;
+	return files - (uint64_t)s->spares * s->worker_count;
+}
+
 static bool
 share_out_files(struct server *s)
 {
-	uint64_t files = privileges_raise_files();
+	uint64_t files = set_spares_aside(s, privileges_raise_files());
 	unsigned least;
 
 	if (quota_share_out(&s->budget, files, s->worker_count,
@@ -167,6 +179,7 @@ make_worker(struct server *s, unsigned i)
 	    .own = s->doors.own,
 	    .own_count = s->doors.own_count,
 	    .pipes = s->budget.pipes,
+	    .spares = s->spares,
 	    .drained = tell_drained,
 	    .drained_arg = s};
 	struct worker *w = worker_new(&opt);

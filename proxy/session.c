@@ -14,6 +14,7 @@
 #include "session_internal.h"
 
 static void session_dial(struct session *s, const struct addr_list *addrs);
+static bool session_take_warm(struct session *s);
 static void session_on_head(struct session *s);
 static void session_resolve(struct session *s, const struct endpoint *target);
 
@@ -346,6 +347,8 @@ session_resolve(struct session *s, const struct endpoint *target)
 		    s, OUTCOME_INTERNAL_ERROR, strerrordesc_np(errno));
 		return;
 	}
+	if (session_take_warm(s))
+		return;
 	if (resolver_cached(s->gate->resolver, &target->host, &addrs)) {
 		s->dns_ns = 0;
 		session_dial(s, addrs);
@@ -358,19 +361,34 @@ session_resolve(struct session *s, const struct endpoint *target)
 }
 
 static const char *
-session_filter_address(
-    void *arg, const struct ip_endpoint *to, enum outcome *why)
+filter_address(const struct gate *gate, const struct policy *policy,
+    const struct ip_endpoint *to, enum outcome *why)
 {
-	const struct session *s = arg;
-
-	for (size_t i = 0; i < s->gate->own_count; i++) {
-		if (ip_endpoint_equal(&s->gate->own[i], to)) {
+	for (size_t i = 0; i < gate->own_count; i++) {
+		if (ip_endpoint_equal(&gate->own[i], to)) {
 			*why = OUTCOME_LOOP;
 			return "address of this gateway";
 		}
 	}
 	*why = OUTCOME_DENIED_RESOLVED_ADDRESS;
-	return policy_address_forbidden(s->policy, &to->addr);
+	return policy_address_forbidden(policy, &to->addr);
+}
+
+const char *
+gate_filter_address(void *arg, const struct ip_endpoint *to, enum outcome *why)
+{
+	const struct gate *gate = arg;
+
+	return filter_address(gate, gate->policy, to, why);
+}
+
+static const char *
+session_filter_address(
+    void *arg, const struct ip_endpoint *to, enum outcome *why)
+{
+	const struct session *s = arg;
+
+	return filter_address(s->gate, s->policy, to, why);
 }
 
 static void
@@ -408,7 +426,36 @@ session_on_dialed(void *arg, const struct dial_result *res)
 	loop_adopt(
 	    s->gate->relay.loop, &up->watch, res->fd, session_on_upstream);
 	tunnel_note_event(up, res->events);
+	if (s->gate->warm != NULL && s->name == NULL)
+		warm_fill(s->gate->warm, s->rule);
 	session_establish(s);
+}
+
+/* True: a spare connection has taken the place of lookup and dial. Its address
+ * was judged when it was dialled, and is judged again, as this session's policy
+ * may be another one. */
+static bool
+session_take_warm(struct session *s)
+{
+	struct gate *gate = s->gate;
+	enum outcome why;
+	int fd;
+
+	if (gate->warm == NULL || s->name != NULL ||
+	    !warm_take(gate->warm, s->rule, &fd, &s->upstream))
+		return false;
+	if (session_filter_address(s, &s->upstream, &why) != NULL) {
+		s->upstream = (struct ip_endpoint){.port = 0};
+		(void)close(fd);
+		return false;
+	}
+	session_enter(s, SESSION_DIALING);
+	s->connect_ns = 0;
+	s->warm = true;
+	loop_adopt(gate->relay.loop, &s->tunnel.upstream.watch, fd,
+	    session_on_upstream);
+	session_establish(s);
+	return true;
 }
 
 static void

@@ -47,6 +47,7 @@ struct session {
 	bool watched;    /* the client's socket is in the loop */
 	bool counted;    /* holds a place in limits */
 	bool same_sni;   /* the hello named the target */
+	bool warm;       /* a spare connection served it */
 	bool kept_alive; /* both sockets have keep-alive on */
 };
 

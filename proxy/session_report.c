@@ -151,9 +151,22 @@ publish_dns(struct gate *gate)
 }
 
 static void
+publish_warm(struct gate *gate)
+{
+	const struct warm_stats *stats = warm_stats(gate->warm);
+
+	for (size_t i = 0; i < WARM_RESULTS; i++)
+		counter_set(&gate->metrics->warm[i], stats->results[i]);
+	counter_set(&gate->metrics->warm_ready, stats->ready);
+	counter_set(&gate->metrics->warm_connecting, stats->connecting);
+}
+
+static void
 count_end(struct session *s, enum outcome why)
 {
 	publish_dns(s->gate);
+	if (s->gate->warm != NULL)
+		publish_warm(s->gate);
 	counter_add(&s->gate->metrics->requests[why], 1);
 	if (s->rule == NULL)
 		return;
@@ -172,6 +185,8 @@ session_report_end(struct session *s, enum outcome why, const char *detail)
 	if (s->established_ns != 0)
 		count_tunnel(s);
 	count_end(s, why);
+	if (detail == NULL && s->warm)
+		detail = "warm";
 	write_record(
 	    s, why, detail != NULL ? span_str(detail) : span_of(NULL, 0));
 }

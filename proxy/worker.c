@@ -135,6 +135,25 @@ resolver_family_of(enum config_family family)
 }
 
 static bool
+worker_make_warm(struct worker *w, const struct worker_options *opt)
+{
+	const struct config *c = opt->config;
+	struct gate *g = &w->gate;
+	struct warm_options warm = {.most = c->upstream.warm,
+	    .limit = opt->spares,
+	    .connect_timeout_ms = c->upstream.connect_timeout_ms,
+	    .attempt_delay_ms = c->upstream.attempt_delay_ms,
+	    .filter = gate_filter_address,
+	    .filter_arg = g};
+
+	if (warm.most == 0)
+		return true;
+	(void)policy_rules(g->policy, &warm.endpoints);
+	g->warm = warm_new(w->loop, g->resolver, &warm);
+	return g->warm != NULL;
+}
+
+static bool
 worker_make_gate(struct worker *w, const struct worker_options *opt)
 {
 	const struct config *c = opt->config;
@@ -168,7 +187,7 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	if (w->loop == NULL || g->relay.buffer == NULL)
 		return false;
 	g->resolver = resolver_new(w->loop, &dns);
-	return g->resolver != NULL;
+	return g->resolver != NULL && worker_make_warm(w, opt);
 }
 
 struct worker *
@@ -227,6 +246,7 @@ worker_free(struct worker *w)
 		listener_stop(&w->listeners[i]);
 	free(w->listeners);
 	session_end_all(&w->gate, OUTCOME_SHUTDOWN);
+	warm_free(w->gate.warm);
 	resolver_free(w->gate.resolver);
 	loop_free(w->loop); /* frees the sessions that have just ended */
 	pipe_pool_fini(&w->gate.relay.pipes);
