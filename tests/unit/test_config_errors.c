@@ -190,7 +190,6 @@ later_keys_are_refused(void **state)
 	    {"listener x", "proxy_protocol"},
 	    {"upstream", "parent"},
 	    {"upstream", "parent_password_file"},
-	    {"upstream", "warm"},
 	};
 	static const struct bad_case host[] = {
 	    {"[host a.example]\naddresses = 1.2.3.4",
