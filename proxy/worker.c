@@ -244,11 +244,12 @@ worker_free(struct worker *w)
 	}
 	for (size_t i = 0; i < w->listener_count; i++)
 		listener_stop(&w->listeners[i]);
-	free(w->listeners);
 	session_end_all(&w->gate, OUTCOME_SHUTDOWN);
 	warm_free(w->gate.warm);
 	resolver_free(w->gate.resolver);
-	loop_free(w->loop); /* frees the sessions that have just ended */
+	/* Frees the sessions that have just ended; each tells the listeners. */
+	loop_free(w->loop);
+	free(w->listeners);
 	pipe_pool_fini(&w->gate.relay.pipes);
 	policy_unref(w->gate.policy);
 	free(w->gate.relay.buffer);
