@@ -184,7 +184,7 @@ session_on_client(struct watch *w, uint32_t events)
 	struct session *s = session_of_client(w);
 
 	if (s->state == SESSION_RELAY) {
-		session_on_relay_event(s, &s->tunnel.client, events);
+		tunnel_on_event(&s->tunnel, &s->tunnel.client, events);
 		return;
 	}
 	tunnel_note_event(&s->tunnel.client, events);
@@ -397,7 +397,7 @@ session_on_upstream(struct watch *w, uint32_t events)
 	struct session *s = session_of_upstream(w);
 
 	if (s->state == SESSION_RELAY) {
-		session_on_relay_event(s, &s->tunnel.upstream, events);
+		tunnel_on_event(&s->tunnel, &s->tunnel.upstream, events);
 		return;
 	}
 	assert(s->state == SESSION_HELLO);

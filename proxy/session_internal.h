@@ -79,8 +79,6 @@ bool session_keep(struct session *s, struct span data) MUST_CHECK;
 /* The upstream is connected: answers 200 and goes on. */
 void session_establish(struct session *s);
 void session_on_hello(struct session *s);
-void session_on_relay_event(
-    struct session *s, struct tunnel_end *end, uint32_t events);
 
 /* session_refuse.c */
 /* Judges client, load and name in this order. False: it has been refused. */

@@ -4,7 +4,7 @@
 import socket
 
 import pytest
-from lab import wire
+from lab import facts, wire
 
 
 @pytest.mark.gateway({"limits.header_timeout": "300ms"})
@@ -46,6 +46,23 @@ def test_half_closed_tunnel_ends(gateway, open_tunnel, first):
         pass  # an end as well
     assert gateway.log_line(event="tunnel")["outcome"] == \
         "half_close_timeout"
+
+
+@pytest.mark.gateway({"tunnel.half_close_timeout": "400ms"})
+def test_client_that_half_closes_before_the_200(gateway, lab):
+    """Its end is met when the tunnel begins, not by an event of the tunnel."""
+    hello = wire.client_hello(facts.RAW_HOST)
+    with lab.internet.listen(facts.RAW_ADDRESS, 443) as listener, \
+            gateway.connect() as near:
+        near.sendall(wire.connect_request(facts.RAW_HOST) + hello)
+        near.shutdown(socket.SHUT_WR)
+        assert wire.read_answer(near).status == 200
+        far, _ = listener.accept()
+        with far:
+            far.settimeout(20)
+            assert wire.read_to_end(far) == hello
+            line = gateway.log_line(event="tunnel")
+    assert line["outcome"] == "half_close_timeout"
 
 
 @pytest.mark.gateway({"tunnel.idle_timeout": "400ms"})
