@@ -46,6 +46,8 @@ report_failure(const struct config_listener *l, int error)
 	else if (error == EEXIST)
 		what = "; a file that is no socket is there: choose another "
 		       "path";
+	else if (l->unix_path != NULL)
+		what = "; its folder must exist and this user may write there";
 	else if (error == EACCES)
 		what = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
 	log_error("listen_failed", "listener=%s address=%s reason=\"%s%s\"",
@@ -62,7 +64,7 @@ open_listener(struct doors *d, size_t i)
 	struct ip_endpoint again;
 	int *first = door_fd(d, 0, i);
 
-	*first = listener_open(l, &l->address, &d->bound[i]);
+	*first = listener_open(l, NULL, &d->bound[i]);
 	if (*first < 0)
 		return report_failure(l, errno);
 	d->opened++;
@@ -209,10 +211,12 @@ doors_close(struct doors *d)
 		if (d->fds[i] >= 0)
 			(void)close(d->fds[i]);
 	}
-	/* What lies at the path of a listener that failed is another's. */
+	/* What lies at the path of a listener that failed is another's; and
+	 * while this gateway drained, its successor may have come to listen. */
 	for (size_t i = 0; i < d->opened; i++) {
 		if (d->config->listeners[i].unix_path != NULL)
-			(void)unlink(d->config->listeners[i].unix_path);
+			(void)listener_clear_path(
+			    d->config->listeners[i].unix_path);
 	}
 	free(d->fds);
 	free(d->bound);

@@ -38,7 +38,7 @@ void doors_taken(struct doors *d, unsigned worker);
 void doors_print(const struct doors *d, FILE *out);
 
 /* Closes what nobody took, and removes the files of the Unix sockets that were
- * opened. */
+ * opened, unless somebody listens there. After the workers have gone. */
 void doors_close(struct doors *d);
 
 #endif

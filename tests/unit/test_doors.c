@@ -149,6 +149,54 @@ test_file_that_is_no_socket_is_never_removed(void **state)
 	place_fini(&p);
 }
 
+/* The first has stopped accepting, drains, and ends when its successor already
+ * listens. */
+static void
+test_door_of_a_successor_is_left_to_it(void **state)
+{
+	struct doors first, second;
+	struct place p;
+
+	(void)state;
+	place_init(&p, 1);
+	assert_true(doors_open(&first, &p.config, 1));
+	assert_int_equal(close(doors_of_worker(&first, 0)[0]), 0);
+	doors_taken(&first, 0);
+	assert_true(doors_open(&second, &p.config, 1));
+	doors_close(&first);
+	assert_true(is_answered(&p));
+	doors_close(&second);
+	assert_false(is_there(&p));
+	place_fini(&p);
+}
+
+/* SO_REUSEPORT is for the workers of one gateway, not for two gateways. */
+static void
+test_port_is_not_shared_with_another_gateway(void **state)
+{
+	static const char *const addresses[] = {
+	    "127.0.0.1:0", "[::1]:0", "0.0.0.0:0", "[::]:0"};
+	static char name[] = "main";
+	struct config_listener l = {.name = name};
+	const struct config config = {.listeners = &l, .listener_count = 1};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
+		struct doors first, second, third;
+
+		assert_true(
+		    ip_endpoint_parse(&l.address, span_str(addresses[i])));
+		assert_true(doors_open(&first, &config, 3));
+		l.address.port = first.bound[0].port;
+		assert_false(doors_open(&second, &config, 3));
+		doors_close(&second);
+		doors_close(&first);
+		/* Free again at once. */
+		assert_true(doors_open(&third, &config, 3));
+		doors_close(&third);
+	}
+}
+
 int
 main(void)
 {
@@ -158,6 +206,8 @@ main(void)
 	    cmocka_unit_test(test_door_of_a_running_gateway_is_left_to_it),
 	    cmocka_unit_test(test_same_path_twice_is_refused_and_cleared),
 	    cmocka_unit_test(test_file_that_is_no_socket_is_never_removed),
+	    cmocka_unit_test(test_door_of_a_successor_is_left_to_it),
+	    cmocka_unit_test(test_port_is_not_shared_with_another_gateway),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
