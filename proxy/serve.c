@@ -325,9 +325,21 @@ free_event(struct event *ev)
 		event_free(ev);
 }
 
+/* A signal that comes now is too late to do anything, but would kill once its
+ * event is gone. */
+static void
+ignore_signals(void)
+{
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
 static void
 stop(struct server *s)
 {
+	ignore_signals();
 	for (unsigned i = 0; s->workers != NULL && i < s->worker_count; i++)
 		worker_free(s->workers[i]);
 	admin_free(s->admin);
