@@ -180,7 +180,8 @@ const struct config_key config_table[] = {
 	.help = "form of the access log's lines"},
     {KEY("log", "level", log.level), .type = &config_choice,
 	.words = log_levels, .fallback = "info",
-	.help = "least urgent messages to write on stderr"},
+	.help = "least urgent messages to write on stderr; debug has an "
+		"access log line when a tunnel opens, too"},
 
     {KEY("admin", "address", admin), .type = &config_admin_address,
 	.word = "off", .fallback = "127.0.0.1:3129", .restart = true,

@@ -282,6 +282,8 @@ session_on_bad_request(
     struct session *s, const struct request *r, struct span all)
 {
 	s->asked = request_slice_span(r->authority, all.ptr);
+	endpoint_split(&s->asked, &s->port);
+	s->is_head = r->is_head;
 	session_refuse_request(s, r->why, span_str(r->detail));
 }
 

@@ -44,6 +44,7 @@ struct session {
 	size_t hello_need; /* bytes before the hello is looked at again */
 	uint16_t port;
 	enum session_state state;
+	bool is_head;    /* its answer has no body */
 	bool watched;    /* the client's socket is in the loop */
 	bool counted;    /* holds a place in limits */
 	bool same_sni;   /* the hello named the target */
@@ -109,6 +110,8 @@ bool session_is_target(const struct session *s, const struct hostname *name);
 void session_note_sni(struct session *s, const struct hostname *name);
 void session_count_connect(struct session *s, enum outcome why);
 void session_count_setup(struct session *s);
+/* With log.level = debug, a line of outcome "ok" for the tunnel that opens. */
+void session_report_begin(struct session *s);
 /* Log and metrics of an end after which no refusal was sent. */
 void session_report_end(
     struct session *s, enum outcome why, const char *detail);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/log.h"
 #include "session_internal.h"
 
 uint64_t
@@ -104,6 +105,7 @@ first_byte_ns(const struct session *s)
 static void
 write_record(struct session *s, enum outcome why, struct span detail)
 {
+	bool over = why != OUTCOME_OK;
 	bool tunnel = s->established_ns != 0;
 	struct access_record r = {.unix_ns = clock_unix_ns(),
 	    .tunnel = tunnel,
@@ -115,10 +117,12 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .upstream = s->upstream,
 	    .dns_ns = s->dns_ns,
 	    .connect_ns = s->connect_ns,
-	    .first_byte_ns = first_byte_ns(s),
-	    .duration_ns = clock_now_ns() - s->accepted_ns,
-	    .bytes_up = tunnel ? s->tunnel.client.bytes : ACCESS_ABSENT,
-	    .bytes_down = tunnel ? s->tunnel.upstream.bytes : ACCESS_ABSENT,
+	    .first_byte_ns = over ? first_byte_ns(s) : ACCESS_ABSENT,
+	    .duration_ns =
+		over ? clock_now_ns() - s->accepted_ns : ACCESS_ABSENT,
+	    .bytes_up = tunnel && over ? s->tunnel.client.bytes : ACCESS_ABSENT,
+	    .bytes_down =
+		tunnel && over ? s->tunnel.upstream.bytes : ACCESS_ABSENT,
 	    .detail = detail};
 
 	fill_target(&r, s);
@@ -177,6 +181,13 @@ count_end(struct session *s, enum outcome why)
 		counter_set(&e->last_failure, why);
 		counter_set(&e->last_failure_unix_ns, clock_unix_ns());
 	}
+}
+
+void
+session_report_begin(struct session *s)
+{
+	if (log_get_level() >= LOG_DEBUG)
+		write_record(s, OUTCOME_OK, span_of(NULL, 0));
 }
 
 void

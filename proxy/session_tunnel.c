@@ -229,6 +229,7 @@ session_establish(struct session *s)
 	}
 	s->established_ns = loop_now(s->gate->relay.loop);
 	session_count_setup(s);
+	session_report_begin(s);
 	tunnel_init(&s->tunnel, &s->gate->relay, session_on_tunnel_ended,
 	    session_on_half_closed);
 	if (s->gate->config->tunnel.sni == SNI_OFF)

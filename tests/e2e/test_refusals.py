@@ -94,6 +94,38 @@ def test_malformed_requests(gateway, untouched, request_, outcome, status):
     assert untouched()
 
 
+def test_head_request_gets_no_body(gateway):
+    answer = exchange(gateway, b"HEAD http://a.example/ HTTP/1.1\r\n"
+                      b"Host: a.example\r\n\r\n")
+    assert (answer.status, answer.rest) == (405, b"")
+    assert int(answer.headers["content-length"]) > 0
+
+
+@pytest.mark.parametrize("target, host, port", [
+    ("10.96.0.1:443", "10.96.0.1", 443),
+    ("[fd00::1]:6443", "[fd00::1]", 6443),
+    ("no_name:80", "no_name", 80),
+    ("example.com", "example.com", None),
+])
+def test_log_parts_host_and_port_of_what_is_no_name(gateway, target, host,
+                                                    port):
+    exchange(gateway, f"CONNECT {target} HTTP/1.1\r\n"
+             f"Host: {target}\r\n\r\n".encode())
+    line = gateway.log_line(event="refused")
+    assert (line["host"], line.get("port")) == (host, port)
+
+
+@pytest.mark.gateway({"log.level": "debug"})
+def test_tunnels_have_a_line_at_their_start_too(gateway):
+    with gateway.connect() as sock:
+        assert wire.http_connect(sock, CONTAINER).status == 200
+        first = gateway.log_line(event="tunnel")
+        assert (first["outcome"], first["host"]) == ("ok", CONTAINER)
+        assert "upstream" in first
+        assert not {"duration_ms", "bytes_up", "bytes_down"} & first.keys()
+    assert gateway.log_lines(2, event="tunnel")[1]["outcome"] != "ok"
+
+
 def test_bytes_behind_a_refusal_are_never_read_as_a_request(gateway, lab):
     """RFC 9931: the second request in the same packet must not be served."""
     answer = exchange(gateway, wire.connect_request("example.com") +
