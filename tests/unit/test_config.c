@@ -298,7 +298,7 @@ static void
 listen_replaces_the_listeners(void **state)
 {
 	static const char *const listen[] = {
-	    "0.0.0.0:3128", "[::]:3128", "unix:/run/s"};
+	    "0.0.0.0:3128", "[::1]:3130", "unix:/run/s"};
 	static const struct config_setting settings[] = {
 	    {"gateway.regions", "us-1", "--region"},
 	    {"listener main-2.clients", "::1", "--set"},
