@@ -138,6 +138,16 @@ rule_labels(const struct rule *rule, char *buf, size_t cap)
 	return text_end(&t);
 }
 
+/* Of a long list of an operator's own, the names in use alone are shown: all of
+ * them at zero would be megabytes that the main thread writes at each scrape.
+ */
+static bool
+is_shown_at_zero(const struct page *p, const struct rule *rule)
+{
+	return p->src->rule_count <= METRICS_RULES_AT_ZERO ||
+	       rule->entry->origin != ORIGIN_EXTRA;
+}
+
 static size_t
 endpoint_offset(const struct rule *rule, size_t member)
 {
@@ -152,6 +162,7 @@ add_endpoint_outcomes(struct page *p, const struct rule *rule)
 	const char *labels = rule_labels(rule, buf, sizeof(buf));
 	size_t base =
 	    endpoint_offset(rule, offsetof(struct endpoint_metrics, outcomes));
+	bool at_zero = is_shown_at_zero(p, rule);
 
 	for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
 		uint64_t n = sum_at(p, base + o * sizeof(counter));
@@ -159,7 +170,7 @@ add_endpoint_outcomes(struct page *p, const struct rule *rule)
 		/* What stands up to OUTCOME_DRAINING in outcome.def is decided
 		 * before a rule admits the request: series that would be zero
 		 * for ever. */
-		if (o > OUTCOME_DRAINING || n > 0)
+		if ((at_zero && o > OUTCOME_DRAINING) || n > 0)
 			add(p,
 			    "sekisho_endpoint_tunnels_total{%s,outcome=\"%s\"} "
 			    "%" PRIu64 "\n",
@@ -180,6 +191,8 @@ add_endpoint_success(struct page *p, const struct rule *rule)
 
 		last = at > last ? at : last;
 	}
+	if (last == 0 && !is_shown_at_zero(p, rule))
+		return;
 	add(p, "sekisho_endpoint_last_success_timestamp_seconds{%s} %.3f\n",
 	    rule_labels(rule, buf, sizeof(buf)), (double)last / NS_PER_S);
 }
