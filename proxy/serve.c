@@ -179,6 +179,7 @@ make_worker(struct server *s, unsigned i)
 	    .own = s->doors.own,
 	    .own_count = s->doors.own_count,
 	    .pipes = s->budget.pipes,
+	    .attempts = s->budget.attempts,
 	    .spares = s->spares,
 	    .drained = tell_drained,
 	    .drained_arg = s};

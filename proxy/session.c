@@ -467,6 +467,7 @@ session_dial(struct session *s, const struct addr_list *addrs)
 	const struct dial_options opt = {.port = s->port,
 	    .timeout_ms = c->upstream.connect_timeout_ms,
 	    .attempt_delay_ms = c->upstream.attempt_delay_ms,
+	    .spare_attempts = &s->gate->spare_attempts,
 	    .filter = session_filter_address,
 	    .filter_arg = s};
 	enum outcome why;

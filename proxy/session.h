@@ -35,6 +35,7 @@ struct gate {
 	/* Where this gateway itself listens: dialling these would be a loop. */
 	const struct ip_endpoint *own;
 	size_t own_count;
+	unsigned spare_attempts; /* see struct dial_options */
 	bool draining;
 	struct session *sessions; /* all that have not ended */
 	/* Called when a session has given its descriptors back. */

@@ -174,9 +174,10 @@ on_spare_dialed(void *arg, const struct dial_result *res)
 	p->ready_count++;
 	w->stats.ready++;
 	loop_adopt(w->loop, &s->watch, res->fd, on_spare_event);
-	warm_set_timer(w);
 	if (res->events & (EPOLLIN | EPOLLRDHUP))
 		on_spare_event(&s->watch, res->events);
+	else
+		warm_set_timer(w); /* which may give it up at once */
 }
 
 /* False: not now. */
@@ -187,6 +188,7 @@ spare_start(struct place *p, const struct addr_list *addrs)
 	const struct dial_options opt = {.port = p->rule->entry->port,
 	    .timeout_ms = w->opt.connect_timeout_ms,
 	    .attempt_delay_ms = w->opt.attempt_delay_ms,
+	    .spare_attempts = w->opt.spare_attempts,
 	    .filter = w->opt.filter,
 	    .filter_arg = w->opt.filter_arg};
 	struct spare *s = calloc(1, sizeof(*s));
@@ -369,7 +371,7 @@ warm_new(struct loop *loop, struct resolver *resolver,
     const struct warm_options *opt)
 {
 	struct warm *w =
-	    calloc(1, sizeof(*w) + opt->endpoints * sizeof(w->places[0]));
+	    calloc(1, sizeof(*w) + opt->endpoints * sizeof(struct place *));
 
 	if (w == NULL)
 		return NULL;

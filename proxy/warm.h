@@ -45,7 +45,8 @@ struct warm_options {
 	unsigned limit;   /* of all endpoints together: descriptors */
 	size_t endpoints; /* rules of the policy */
 	uint32_t connect_timeout_ms, attempt_delay_ms;
-	dial_filter_fn filter; /* as for any dial */
+	unsigned *spare_attempts; /* as for any dial */
+	dial_filter_fn filter;    /* as for any dial */
 	void *filter_arg;
 };
 

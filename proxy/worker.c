@@ -143,6 +143,7 @@ worker_make_warm(struct worker *w, const struct worker_options *opt)
 	    .limit = opt->spares,
 	    .connect_timeout_ms = c->upstream.connect_timeout_ms,
 	    .attempt_delay_ms = c->upstream.attempt_delay_ms,
+	    .spare_attempts = &g->spare_attempts,
 	    .filter = gate_filter_address,
 	    .filter_arg = g};
 
@@ -184,6 +185,7 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	g->relay.bytes_up = &opt->metrics->bytes_up;
 	g->relay.bytes_down = &opt->metrics->bytes_down;
 	pipe_pool_init(&g->relay.pipes, opt->pipes);
+	g->spare_attempts = opt->attempts;
 	if (w->loop == NULL || g->relay.buffer == NULL)
 		return false;
 	g->resolver = resolver_new(w->loop, &dns);

@@ -28,8 +28,9 @@ struct worker_options {
 			       * the worker takes over */
 	const struct ip_endpoint *own; /* addresses that are this gateway */
 	size_t own_count;
-	unsigned pipes;  /* at most */
-	unsigned spares; /* warm connections at most, of all endpoints */
+	unsigned pipes;    /* at most */
+	unsigned attempts; /* to connect, beside each dial's first */
+	unsigned spares;   /* warm connections at most, of all endpoints */
 	/* Called once in the worker's thread, when it is drained. */
 	void (*drained)(void *arg);
 	void *drained_arg;

@@ -121,9 +121,29 @@ note_errno(const struct attempt *a, int err)
 
 /* --- the end -------------------------------------------------------------- */
 
+/* Takes from or gives back to what all dials share. */
+static void
+dial_set_under_way(struct dial *d, unsigned n)
+{
+	unsigned before = d->under_way > 1 ? d->under_way - 1 : 0;
+	unsigned after = n > 1 ? n - 1 : 0;
+
+	if (d->opt.spare_attempts != NULL)
+		*d->opt.spare_attempts += before - after;
+	d->under_way = n;
+}
+
+static bool
+dial_may_begin(const struct dial *d)
+{
+	return d->under_way == 0 || d->opt.spare_attempts == NULL ||
+	       *d->opt.spare_attempts > 0;
+}
+
 static void
 dial_dispose(struct dial *d)
 {
+	dial_set_under_way(d, 0);
 	timer_clear(d->loop, &d->pace);
 	timer_clear(d->loop, &d->deadline);
 	loop_undefer(&d->over);
@@ -214,11 +234,11 @@ dial_advance(struct dial *d)
 	bool begun = false;
 
 	timer_clear(d->loop, &d->pace);
-	while (d->next < d->count && !begun)
+	while (d->next < d->count && !begun && dial_may_begin(d))
 		begun = attempt_begin(&d->attempts[d->next++]);
 	if (begun)
-		d->under_way++;
-	if (begun && d->next < d->count)
+		dial_set_under_way(d, d->under_way + 1);
+	if (d->under_way > 0 && d->next < d->count)
 		timer_set(d->loop, &d->pace,
 		    loop_now(d->loop) +
 			(uint64_t)d->opt.attempt_delay_ms * NS_PER_MS,
@@ -276,7 +296,7 @@ attempt_on_event(struct watch *w, uint32_t events)
 	if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
 		note_errno(a, socket_error(w->fd));
 		watch_close(d->loop, w);
-		d->under_way--;
+		dial_set_under_way(d, d->under_way - 1);
 		dial_advance(d);
 		return;
 	}

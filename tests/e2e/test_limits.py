@@ -2,14 +2,15 @@
 """Too much of everything: said politely, and over when it is over."""
 
 import pytest
-from lab import facts, wire
+from lab import dns, facts, wire
+from lab.lab import wait_for
 
 RAW = facts.RAW_HOST
 
 
-def ask(gateway):
+def ask(gateway, host=RAW):
     with gateway.connect() as sock:
-        return wire.http_connect(sock, RAW)
+        return wire.http_connect(sock, host)
 
 
 @pytest.mark.gateway({"limits.tunnels": "2"})
@@ -51,6 +52,26 @@ def test_connects_of_one_client(gateway):
     assert set(statuses) == {403, 429}
     line = gateway.log_line(status=429)
     assert line["outcome"] == "rate_limited"
+
+
+def test_dials_to_nowhere_leave_descriptors_to_refuse_with(start_gateway,
+                                                           lab):
+    """Eight addresses that do not answer are not eight sockets a client."""
+    gateway = start_gateway({"upstream.attempt_delay": "10ms",
+                             "upstream.connect_timeout": "60s"},
+                            wrap=["prlimit", "--nofile=64:64"])
+    lab.dns.script(RAW, dns.addresses(*(f"52.95.9.{i}" for i in range(1, 9))))
+    opened = lab.gateway.counters()["Tcp.ActiveOpens"]
+    socks = [gateway.connect() for _ in range(8)]
+    for sock in socks:
+        sock.sendall(wire.connect_request(RAW))
+    wait_for(lambda: lab.gateway.counters()["Tcp.ActiveOpens"] >=
+             opened + len(socks) + 1, "the dials")
+    for _ in range(100):  # the dials have time for all their addresses
+        assert ask(gateway, "example.com").status == 403
+    for sock in socks:
+        sock.close()
+    assert "accept_paused" not in gateway.transcript()
 
 
 def test_descriptors_run_out_and_every_client_gets_an_answer(start_gateway,
