@@ -66,11 +66,18 @@ case $region in
 all | file) region=us-1 ;;
 esac
 
-cat <<END
-Point a client at it:
-  export HTTPS_PROXY=http://$listen
-  curl -x http://$listen https://container.${region%%,*}.cloudone.trendmicro.com/
-Status: http://$admin/readyz   Metrics: http://$admin/metrics
-END
+case $listen in
+unix:*) echo "It listens on ${listen#unix:} alone: put something before it." ;;
+*)
+	cat <<-END
+	Point a client at it:
+	  export HTTPS_PROXY=http://$listen
+	  curl -x http://$listen https://container.${region%%,*}.cloudone.trendmicro.com/
+	END
+	;;
+esac
+if [ "$admin" != off ]; then
+	echo "Status: http://$admin/readyz   Metrics: http://$admin/metrics"
+fi
 step "sekisho-proxy $*"
 exec "$proxy" "$@"

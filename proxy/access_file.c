@@ -50,13 +50,25 @@ open_stream_anew(struct access_file *f)
 	f->kind = ACCESS_FILE_STREAM;
 }
 
+/* A closed standard output is held by something that only reads. */
+static bool
+is_writable(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return false;
+	errno = EBADF;
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
 static bool
 open_stdout(struct access_file *f)
 {
 	struct stat st;
 
 	f->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-	if (f->fd < 0 || fstat(f->fd, &st) != 0) {
+	if (f->fd < 0 || fstat(f->fd, &st) != 0 || !is_writable(f->fd)) {
 		log_error("access_log_open",
 		    "path=stdout error=\"%s\" do=\"open it, or set "
 		    "log.access to a path or off\"",

@@ -18,7 +18,7 @@
 struct access_writer;
 
 enum {
-	ACCESS_RING_BYTES = 256 << 10, /* a power of two */
+	ACCESS_RING_BYTES = 1 << 20, /* a power of two */
 	ACCESS_CACHE_LINE = 64,
 };
 

@@ -26,7 +26,7 @@
 #include "core/log.h"
 
 enum {
-	LINGER_MS = 25,
+	LINGER_MS = 50,
 	RETRY_FIRST_MS = 100, /* after a failed write; doubles */
 	RETRY_MAX_MS = 5000,
 	FLUSH_MS = 2000,     /* at the end, for what is left */
@@ -102,7 +102,7 @@ access_writer_notice(struct access_writer *w, const struct access_ring *ring)
 	if (state == WRITER_AWAKE)
 		return;
 	if (state == WRITER_LINGERING &&
-	    access_ring_used(ring) < ACCESS_RING_BYTES / 2)
+	    access_ring_used(ring) < ACCESS_RING_BYTES / 8)
 		return;
 	/* Whoever makes it AWAKE signals; all others need not. */
 	if (atomic_exchange_explicit(

@@ -112,8 +112,14 @@ print_error(const char *prefix, const char *text)
 static void
 on_config_error(void *arg, const char *text)
 {
-	(void)arg;
-	print_error(strncmp(text, "--", 2) == 0 ? PROGRAM : "", text);
+	bool *option_blamed = arg;
+	bool option = strncmp(text, "--", 2) == 0;
+
+	/* A usage error is one line; a file's errors are all told. */
+	if (option && *option_blamed)
+		return;
+	*option_blamed = *option_blamed || option;
+	print_error(option ? PROGRAM : "", text);
 }
 
 static void usage_error(const char *format, ...)
@@ -178,22 +184,25 @@ add_setting(
 	return true;
 }
 
-/* SECTION.KEY=VALUE; the section may be "listener NAME". */
+/* SECTION.KEY=VALUE; the section may be "listener NAME". Blanks around the =,
+ * as a file has them, are no part of the key or the value. */
 static bool
 add_set(struct cli *cli, const char *text)
 {
 	const char *equals = strchr(text, '=');
-	const char *dot;
+	const char *end = equals, *dot = NULL;
 	char *key;
 
-	dot =
-	    equals == NULL ? NULL : memchr(text, '.', (size_t)(equals - text));
-	if (dot == NULL || dot == text || dot + 1 == equals) {
+	while (end != NULL && end > text && (end[-1] == ' ' || end[-1] == '\t'))
+		end--;
+	if (end != NULL)
+		dot = memchr(text, '.', (size_t)(end - text));
+	if (dot == NULL || dot == text || dot + 1 == end) {
 		usage_error("--set: \"%.*s\": expected %s", SHOWN_MAX, text,
 		    option_accepts(OPTION_SET));
 		return false;
 	}
-	key = strndup(text, (size_t)(equals - text));
+	key = strndup(text, (size_t)(end - text));
 	if (key == NULL) {
 		usage_error("--set: out of memory");
 		return false;
@@ -240,8 +249,8 @@ set_file(struct cli *cli, const char *file)
 static bool
 report_option(int result, const char *arg)
 {
-	struct nearest near = nearest_to(span_of(arg, strcspn(arg, "=")));
 	bool short_option = optopt > 0 && optopt < OPTION_REGION;
+	struct nearest near;
 	char name[OPTION_TEXT_MAX], known[OPTION_COUNT][OPTION_TEXT_MAX];
 
 	if (result == ':') {
@@ -253,10 +262,12 @@ report_option(int result, const char *arg)
 		usage_error("--%s: takes no value", option_name(optopt));
 		return false;
 	}
+	/* arg may be another option when this one is a letter. */
 	if (short_option)
 		(void)snprintf(name, sizeof(name), "-%c", optopt);
 	else
 		(void)snprintf(name, sizeof(name), "%s", arg);
+	near = nearest_to(span_of(name, strcspn(name, "=")));
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		(void)snprintf(
 		    known[i], sizeof(known[i]), "--%s", options[i].name);
@@ -408,9 +419,13 @@ flush_stdout(int exit_code)
 static bool
 load(struct cli *cli)
 {
-	cli->config = config_load(&cli->sources, on_config_error, NULL);
+	bool option_blamed = false;
+
+	cli->config =
+	    config_load(&cli->sources, on_config_error, &option_blamed);
 	if (cli->config != NULL)
-		cli->policy = config_policy(cli->config, on_config_error, NULL);
+		cli->policy =
+		    config_policy(cli->config, on_config_error, &option_blamed);
 	return cli->policy != NULL;
 }
 

@@ -85,6 +85,7 @@ struct config {
 	struct {
 		uint32_t connect_timeout_ms, attempt_delay_ms;
 		enum config_family family;
+		unsigned warm; /* spares per endpoint and worker; 0: off */
 		struct config_prefixes allow_addresses, deny_addresses;
 	} upstream;
 	struct {

@@ -109,15 +109,22 @@ is_wildcard(const struct ipaddr *a)
 	return memcmp(a->bytes, zero, sizeof(zero)) == 0;
 }
 
+/* Whether a takes every connection to b: [::] is for IPv4 too. */
+static bool
+takes_all_of(const struct ipaddr *a, const struct ipaddr *b)
+{
+	return is_wildcard(a) && (a->family == IP_V6 || b->family == IP_V4);
+}
+
 /* Whether one socket would take the other's connections. Port 0 is a free one
  * of the kernel's choice. */
 static bool
 addresses_clash(const struct ip_endpoint *a, const struct ip_endpoint *b)
 {
 	return a->port != 0 && a->port == b->port &&
-	       a->addr.family == b->addr.family &&
-	       (ipaddr_equal(&a->addr, &b->addr) || is_wildcard(&a->addr) ||
-		   is_wildcard(&b->addr));
+	       (ipaddr_equal(&a->addr, &b->addr) ||
+		   takes_all_of(&a->addr, &b->addr) ||
+		   takes_all_of(&b->addr, &a->addr));
 }
 
 static bool

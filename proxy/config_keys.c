@@ -136,7 +136,10 @@ const struct config_key config_table[] = {
 	.help = "further addresses never dialled; wins over allow_addresses"},
     NOT_YET("upstream", "parent"),
     NOT_YET("upstream", "parent_password_file"),
-    NOT_YET("upstream", "warm"),
+    {KEY("upstream", "warm", upstream.warm), .type = &config_count, .max = 64,
+	.word = "off", .fallback = "off",
+	.help = "spare connections per endpoint in use, so that a CONNECT "
+		"waits for no round trip; at most so many"},
 
     {KEY("tunnel", "sni", tunnel.sni), .type = &config_choice,
 	.words = sni_modes, .fallback = "verify",
@@ -177,7 +180,8 @@ const struct config_key config_table[] = {
 	.help = "form of the access log's lines"},
     {KEY("log", "level", log.level), .type = &config_choice,
 	.words = log_levels, .fallback = "info",
-	.help = "least urgent messages to write on stderr"},
+	.help = "least urgent messages to write on stderr; debug has an "
+		"access log line when a tunnel opens, too"},
 
     {KEY("admin", "address", admin), .type = &config_admin_address,
 	.word = "off", .fallback = "127.0.0.1:3129", .restart = true,

@@ -43,6 +43,11 @@ report_failure(const struct config_listener *l, int error)
 		       "another address";
 	else if (error == EADDRNOTAVAIL)
 		what = "; this host has no such address";
+	else if (error == EEXIST)
+		what = "; a file that is no socket is there: choose another "
+		       "path";
+	else if (l->unix_path != NULL)
+		what = "; its folder must exist and this user may write there";
 	else if (error == EACCES)
 		what = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
 	log_error("listen_failed", "listener=%s address=%s reason=\"%s%s\"",
@@ -59,9 +64,10 @@ open_listener(struct doors *d, size_t i)
 	struct ip_endpoint again;
 	int *first = door_fd(d, 0, i);
 
-	*first = listener_open(l, &l->address, &d->bound[i]);
+	*first = listener_open(l, NULL, &d->bound[i]);
 	if (*first < 0)
 		return report_failure(l, errno);
+	d->opened++;
 	for (unsigned w = 1; w < d->workers; w++) {
 		int *fd = door_fd(d, w, i);
 
@@ -196,15 +202,21 @@ doors_print(const struct doors *d, FILE *out)
 void
 doors_close(struct doors *d)
 {
-	size_t count = d->config == NULL ? 0 : d->config->listener_count;
+	size_t count;
 
+	if (d->config == NULL)
+		return; /* never opened */
+	count = d->config->listener_count;
 	for (size_t i = 0; d->fds != NULL && i < count * d->workers; i++) {
 		if (d->fds[i] >= 0)
 			(void)close(d->fds[i]);
 	}
-	for (size_t i = 0; i < count; i++) {
+	/* What lies at the path of a listener that failed is another's; and
+	 * while this gateway drained, its successor may have come to listen. */
+	for (size_t i = 0; i < d->opened; i++) {
 		if (d->config->listeners[i].unix_path != NULL)
-			(void)unlink(d->config->listeners[i].unix_path);
+			(void)listener_clear_path(
+			    d->config->listeners[i].unix_path);
 	}
 	free(d->fds);
 	free(d->bound);

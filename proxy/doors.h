@@ -17,6 +17,7 @@ struct doors {
 	unsigned workers;
 	int *fds;                  /* workers x listeners; -1 once handed out */
 	struct ip_endpoint *bound; /* per listener; unset for Unix sockets */
+	size_t opened; /* listeners whose address, or socket file, is ours */
 	/* Every address and port under which a listener can be reached from
 	 * this host: dialling one of them would be a loop. */
 	struct ip_endpoint *own;
@@ -36,7 +37,8 @@ void doors_taken(struct doors *d, unsigned worker);
 /* "127.0.0.1:3128,[::1]:3128,unix:/path" */
 void doors_print(const struct doors *d, FILE *out);
 
-/* Closes what nobody took, and removes the files of Unix sockets. */
+/* Closes what nobody took, and removes the files of the Unix sockets that were
+ * opened, unless somebody listens there. After the workers have gone. */
 void doors_close(struct doors *d);
 
 #endif

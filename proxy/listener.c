@@ -38,18 +38,33 @@ set_tcp_options(int fd, const struct ip_endpoint *address)
 	 * alone: go on without. */
 	(void)set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_S);
 	return set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
-	       set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
 	       set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
 }
 
+/* With SO_REUSEPORT from the start, a second process of the same user would
+ * share the port without a word, and take half of the clients. So the first
+ * socket binds without: it fails if anybody listens there. */
 static bool
-bind_tcp(int fd, const struct ip_endpoint *address, struct ip_endpoint *bound)
+bind_alone_or_again(
+    int fd, bool alone, const struct sockaddr *sa, socklen_t len)
+{
+	if (alone)
+		return bind(fd, sa, len) == 0 &&
+		       set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	return set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1) &&
+	       bind(fd, sa, len) == 0;
+}
+
+static bool
+bind_tcp(int fd, bool alone, const struct ip_endpoint *address,
+    struct ip_endpoint *bound)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = ip_endpoint_to_sockaddr(address, &ss);
 
 	if (!set_tcp_options(fd, address) ||
-	    bind(fd, (const struct sockaddr *)&ss, len) != 0 ||
+	    !bind_alone_or_again(
+		fd, alone, (const struct sockaddr *)&ss, len) ||
 	    listen(fd, BACKLOG) != 0)
 		return false;
 	len = sizeof(ss);
@@ -57,15 +72,32 @@ bind_tcp(int fd, const struct ip_endpoint *address, struct ip_endpoint *bound)
 	       ip_endpoint_from_sockaddr(bound, (const struct sockaddr *)&ss);
 }
 
+static bool
+unix_address(struct sockaddr_un *sun, const char *path)
+{
+	size_t len = strlen(path);
+
+	*sun = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (len >= sizeof(sun->sun_path)) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	memcpy(sun->sun_path, path, len + 1);
+	return true;
+}
+
 /* A socket file that nobody listens on is a left-over and is removed; one that
  * somebody answers on is not ours to take. */
-static bool
-clear_unix_path(const struct sockaddr_un *sun)
+bool
+listener_clear_path(const char *path)
 {
+	struct sockaddr_un sun;
 	struct stat st;
 	int fd, rc;
 
-	if (lstat(sun->sun_path, &st) != 0)
+	if (!unix_address(&sun, path))
+		return false;
+	if (lstat(path, &st) != 0)
 		return errno == ENOENT;
 	if (!S_ISSOCK(st.st_mode)) {
 		errno = EEXIST;
@@ -74,9 +106,9 @@ clear_unix_path(const struct sockaddr_un *sun)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
-	rc = connect(fd, (const struct sockaddr *)sun, sizeof(*sun));
+	rc = connect(fd, (const struct sockaddr *)&sun, sizeof(sun));
 	if (rc != 0 && errno == ECONNREFUSED)
-		rc = unlink(sun->sun_path);
+		rc = unlink(path);
 	else
 		errno = EADDRINUSE, rc = -1;
 	(void)close(fd);
@@ -86,23 +118,19 @@ clear_unix_path(const struct sockaddr_un *sun)
 static bool
 bind_unix(int fd, const char *path)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	size_t len = strlen(path);
+	struct sockaddr_un sun;
 
-	if (len >= sizeof(sun.sun_path)) {
-		errno = ENAMETOOLONG;
-		return false;
-	}
-	memcpy(sun.sun_path, path, len + 1);
-	return clear_unix_path(&sun) &&
+	return unix_address(&sun, path) && listener_clear_path(path) &&
 	       bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 &&
 	       listen(fd, BACKLOG) == 0;
 }
 
 int
 listener_open(const struct config_listener *config,
-    const struct ip_endpoint *address, struct ip_endpoint *bound)
+    const struct ip_endpoint *again, struct ip_endpoint *bound)
 {
+	const struct ip_endpoint *address =
+	    again != NULL ? again : &config->address;
 	int family = AF_UNIX, fd, error;
 	bool ok;
 
@@ -112,8 +140,9 @@ listener_open(const struct config_listener *config,
 	fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
-	ok = config->unix_path != NULL ? bind_unix(fd, config->unix_path)
-				       : bind_tcp(fd, address, bound);
+	ok = config->unix_path != NULL
+		 ? bind_unix(fd, config->unix_path)
+		 : bind_tcp(fd, again == NULL, address, bound);
 	if (ok)
 		return fd;
 	error = errno;

@@ -34,11 +34,18 @@ struct listener {
 	bool paused;
 };
 
-/* Makes a listening socket for the configured address. On success *bound (its
- * port filled in where 0 was asked for; unset for a Unix socket) and the
- * descriptor; -1 with errno else. */
+/* Makes a listening socket for the configured address, which nobody may listen
+ * on yet (EADDRINUSE), or, for a further worker, one that shares the address
+ * again with the socket that was bound to it first. On success *bound (its port
+ * filled in where 0 was asked for; unset for a Unix socket) and the descriptor;
+ * -1 with errno else. */
 int listener_open(const struct config_listener *config,
-    const struct ip_endpoint *address, struct ip_endpoint *bound) MUST_CHECK;
+    const struct ip_endpoint *again, struct ip_endpoint *bound) MUST_CHECK;
+
+/* Removes the Unix socket at path on which nobody listens any more. False with
+ * errno when there is another file (EEXIST), or somebody listens (EADDRINUSE).
+ */
+bool listener_clear_path(const char *path);
 
 /* Starts to accept from fd, which it takes over. */
 bool listener_start(struct listener *l, struct loop *loop,

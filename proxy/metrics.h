@@ -12,6 +12,7 @@
 #include "core/outcome.h"
 #include "core/span.h"
 #include "net/resolver.h"
+#include "warm.h"
 
 typedef _Atomic uint64_t counter;
 
@@ -87,6 +88,8 @@ struct worker_metrics {
 	counter bytes_up, bytes_down;
 	counter dns[RESOLVER_SOURCES];
 	counter prefetches;
+	counter warm[WARM_RESULTS];
+	counter warm_ready, warm_connecting; /* gauges */
 	struct histogram dns_time, connect_time, setup_time, duration;
 	size_t endpoint_count;
 	struct endpoint_metrics endpoints[]; /* by struct rule's index */

@@ -138,6 +138,16 @@ rule_labels(const struct rule *rule, char *buf, size_t cap)
 	return text_end(&t);
 }
 
+/* Of a long list of an operator's own, the names in use alone are shown: all of
+ * them at zero would be megabytes that the main thread writes at each scrape.
+ */
+static bool
+is_shown_at_zero(const struct page *p, const struct rule *rule)
+{
+	return p->src->rule_count <= METRICS_RULES_AT_ZERO ||
+	       rule->entry->origin != ORIGIN_EXTRA;
+}
+
 static size_t
 endpoint_offset(const struct rule *rule, size_t member)
 {
@@ -152,6 +162,7 @@ add_endpoint_outcomes(struct page *p, const struct rule *rule)
 	const char *labels = rule_labels(rule, buf, sizeof(buf));
 	size_t base =
 	    endpoint_offset(rule, offsetof(struct endpoint_metrics, outcomes));
+	bool at_zero = is_shown_at_zero(p, rule);
 
 	for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
 		uint64_t n = sum_at(p, base + o * sizeof(counter));
@@ -159,7 +170,7 @@ add_endpoint_outcomes(struct page *p, const struct rule *rule)
 		/* What stands up to OUTCOME_DRAINING in outcome.def is decided
 		 * before a rule admits the request: series that would be zero
 		 * for ever. */
-		if (o > OUTCOME_DRAINING || n > 0)
+		if ((at_zero && o > OUTCOME_DRAINING) || n > 0)
 			add(p,
 			    "sekisho_endpoint_tunnels_total{%s,outcome=\"%s\"} "
 			    "%" PRIu64 "\n",
@@ -180,6 +191,8 @@ add_endpoint_success(struct page *p, const struct rule *rule)
 
 		last = at > last ? at : last;
 	}
+	if (last == 0 && !is_shown_at_zero(p, rule))
+		return;
 	add(p, "sekisho_endpoint_last_success_timestamp_seconds{%s} %.3f\n",
 	    rule_labels(rule, buf, sizeof(buf)), (double)last / NS_PER_S);
 }
@@ -290,6 +303,46 @@ add_dns(struct page *p)
 	    "Names asked for again before they expired.", SUM(p, prefetches));
 }
 
+static const char *
+warm_token(enum warm_result result)
+{
+	switch (result) {
+	case WARM_TAKEN:
+		return "taken";
+	case WARM_MISSED:
+		return "missed";
+	case WARM_EXPIRED:
+		return "expired";
+	case WARM_CLOSED:
+		return "closed";
+	case WARM_FAILED:
+		return "failed";
+	case WARM_RESULTS:
+		break;
+	}
+	return "";
+}
+
+static void
+add_warm(struct page *p)
+{
+	static const char gauge[] = "sekisho_warm_connections",
+			  total[] = "sekisho_warm_total";
+	size_t offset = offsetof(struct worker_metrics, warm);
+
+	add_head(p, gauge, "gauge", "Spare connections (upstream.warm).");
+	add(p, "%s{state=\"ready\"} %" PRIu64 "\n", gauge, SUM(p, warm_ready));
+	add(p, "%s{state=\"connecting\"} %" PRIu64 "\n", gauge,
+	    SUM(p, warm_connecting));
+	add_head(p, total, "counter",
+	    "Spare connections by what became of them; missed: requests "
+	    "that found none.");
+	for (unsigned i = 0; i < WARM_RESULTS; i++)
+		add(p, "%s{result=\"%s\"} %" PRIu64 "\n", total,
+		    warm_token((enum warm_result)i),
+		    sum_at(p, offset + i * sizeof(counter)));
+}
+
 static void
 add_process(struct page *p)
 {
@@ -345,6 +398,7 @@ metrics_text_add(struct evbuffer *out, const struct metrics_source *src)
 	    sum_at(&p, requests + OUTCOME_DENIED_HOST * sizeof(counter)) +
 		sum_at(&p, requests + OUTCOME_DENIED_PORT * sizeof(counter)));
 	add_dns(&p);
+	add_warm(&p);
 	add_counter(&p, "sekisho_log_dropped_total", "Access log lines lost.",
 	    src->log == NULL ? 0 : access_log_dropped(src->log));
 	add_process(&p);

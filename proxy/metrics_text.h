@@ -2,7 +2,9 @@
  *
  * The page /metrics (design A5) in the Prometheus text format 0.0.4. Every
  * series is there from the start, at zero, and their number is fixed by the
- * configuration: nothing that a client sends becomes a label. */
+ * configuration: nothing that a client sends becomes a label. With more than
+ * METRICS_RULES_AT_ZERO rules, the names of operators' own lists come with
+ * their first tunnel instead. */
 #ifndef SEKISHO_METRICS_TEXT_H
 #define SEKISHO_METRICS_TEXT_H
 
@@ -15,6 +17,10 @@
 #include "core/policy.h"
 #include "metrics.h"
 #include "metrics_process.h"
+
+enum {
+	METRICS_RULES_AT_ZERO = 1000
+};
 
 /* All borrowed. */
 struct metrics_source {

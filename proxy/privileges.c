@@ -17,35 +17,82 @@ enum {
 	FILES_MAX = 262144
 };
 
+struct identity {
+	const char *name; /* NULL: in no user database */
+	uid_t uid;
+	gid_t gid;
+};
+
 static bool
-become(const struct passwd *pw)
+become(const struct identity *id)
 {
-	return initgroups(pw->pw_name, pw->pw_gid) == 0 &&
-	       setresgid(pw->pw_gid, pw->pw_gid, pw->pw_gid) == 0 &&
-	       setresuid(pw->pw_uid, pw->pw_uid, pw->pw_uid) == 0;
+	int rc = id->name != NULL ? initgroups(id->name, id->gid)
+				  : setgroups(0, NULL);
+
+	return rc == 0 && setresgid(id->gid, id->gid, id->gid) == 0 &&
+	       setresuid(id->uid, id->uid, id->uid) == 0;
+}
+
+/* A number of a user, as images without a user database have it. False: user
+ * is no number. */
+static bool
+read_number(const char *user, uid_t *uid)
+{
+	uint64_t n = 0;
+
+	for (const char *p = user; *p != '\0'; p++) {
+		if (*p < '0' || *p > '9')
+			return false;
+		n = n * 10 + (uint64_t)(*p - '0');
+		if (n >= UINT32_MAX) /* (uid_t)-1 means no change */
+			return false;
+	}
+	*uid = (uid_t)n;
+	return user[0] != '\0';
+}
+
+/* By name, else by number. False with errno, 0 when there is no such user. */
+static bool
+find_user(const char *user, struct identity *id)
+{
+	const struct passwd *pw;
+
+	errno = 0;
+	pw = getpwnam(user);
+	if (pw == NULL && read_number(user, &id->uid)) {
+		pw = getpwuid(id->uid);
+		if (pw == NULL) {
+			*id = (struct identity){
+			    .uid = id->uid, .gid = (gid_t)id->uid};
+			return true;
+		}
+	}
+	if (pw == NULL)
+		return false;
+	*id = (struct identity){
+	    .name = pw->pw_name, .uid = pw->pw_uid, .gid = pw->pw_gid};
+	return true;
 }
 
 bool
 privileges_drop(const char *user)
 {
-	const struct passwd *pw;
+	struct identity id = {.name = NULL};
 
 	/* No set-user-ID program may give anything back. */
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (user == NULL)
 		return true;
-	errno = 0;
-	pw = getpwnam(user);
-	if (pw == NULL) {
+	if (!find_user(user, &id)) {
 		log_error("user_failed",
 		    "key=gateway.user user=%s reason=\"%s\"", user,
 		    errno != 0 ? strerror(errno) : "no such user");
 		return false;
 	}
 	/* Already that user: nothing to give up, and no right to ask. */
-	if (getuid() == pw->pw_uid && geteuid() == pw->pw_uid)
+	if (getuid() == id.uid && geteuid() == id.uid)
 		return true;
-	if (become(pw))
+	if (become(&id))
 		return true;
 	log_error("user_failed", "key=gateway.user user=%s reason=\"%s\"", user,
 	    strerror(errno));

@@ -9,8 +9,9 @@
 
 #include "core/span.h"
 
-/* Becomes user (its groups too) for good; NULL: stays. False after a log line.
- */
+/* Becomes user (its groups too) for good; NULL: stays. A number that no user
+ * database knows has the group of the same number and no other. False after a
+ * log line. */
 bool privileges_drop(const char *user) MUST_CHECK;
 
 /* Raises the soft limit of open files to the hard one, but not beyond what the

@@ -34,13 +34,14 @@ struct quota {
 /* --- descriptors -----------------------------------------------------------
  */
 
-/* Each worker has its epoll, its eventfd, some sockets to DNS servers, and its
- * listeners; the process has its standard files, log, signals, and the admin
- * port with its reserve and a few connections. */
+/* Each worker has its epoll, its eventfd, some sockets to DNS servers, one to
+ * try a second address with, and its listeners; the process has its standard
+ * files, log, signals, and the admin port with its reserve and a few
+ * connections. */
 static uint64_t
 own_files(unsigned workers, unsigned listeners)
 {
-	return 32 + (uint64_t)workers * (6 + listeners);
+	return 32 + (uint64_t)workers * (7 + listeners);
 }
 
 bool
@@ -48,6 +49,7 @@ quota_share_out(struct quota_budget *out, uint64_t files, unsigned workers,
     unsigned listeners, unsigned wanted, unsigned *least)
 {
 	uint64_t own = own_files(workers, listeners), left, spare, pipes, fit;
+	uint64_t attempts;
 
 	*least = (unsigned)own + 8;
 	if (files < *least)
@@ -60,14 +62,16 @@ quota_share_out(struct quota_budget *out, uint64_t files, unsigned workers,
 	pipes = left / 32 / workers;
 	if (pipes > PIPES_MAX)
 		pipes = PIPES_MAX;
-	fit = (left - spare - 2 * pipes * workers) / 2;
+	attempts = left / 32 / workers;
+	fit = (left - spare - (2 * pipes + attempts) * workers) / 2;
 	if (wanted == 0 && fit > TUNNELS_AUTO_MAX)
 		fit = TUNNELS_AUTO_MAX;
 	if (wanted != 0 && wanted < fit)
 		fit = wanted;
 	*out = (struct quota_budget){.tunnels = (unsigned)fit,
 	    .clients = (unsigned)(fit + spare),
-	    .pipes = (unsigned)pipes};
+	    .pipes = (unsigned)pipes,
+	    .attempts = (unsigned)attempts + 1};
 	return fit > 0;
 }
 

@@ -18,10 +18,11 @@ struct quota;
 
 /* What the process may use, worked out from RLIMIT_NOFILE. */
 struct quota_budget {
-	unsigned tunnels; /* at once */
-	unsigned clients; /* connections of clients at once: tunnels, and those
-			   * that are still asking or being refused */
-	unsigned pipes;   /* per worker */
+	unsigned tunnels;  /* at once */
+	unsigned clients;  /* connections of clients at once: tunnels, and those
+			    * that are still asking or being refused */
+	unsigned pipes;    /* per worker */
+	unsigned attempts; /* to connect, beside a dial's first; per worker */
 };
 
 /* Shares out files descriptors among workers with listeners listeners each;

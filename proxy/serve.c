@@ -30,14 +30,15 @@ struct server {
 	struct worker **workers;
 	unsigned worker_count;
 	struct quota_budget budget;
+	unsigned spares; /* warm connections per worker, at most */
 	struct event_base *base;
 	struct admin *admin; /* NULL: off */
 	const char **listener_names;
 	char host_name[256];
 	const char *admin_names[1]; /* under which admin may be asked for */
 	struct metrics_source metrics_source;
-	struct event *term, *interrupt, *reopen, *reload, *ended;
-	int ended_fd; /* eventfd(2): counts the workers that have ended */
+	struct event *term, *interrupt, *reopen, *reload, *drained;
+	int drained_fd; /* eventfd(2): counts the workers that are drained */
 	unsigned running;
 	bool draining;
 };
@@ -82,7 +83,7 @@ on_reload(evutil_socket_t number, short what, void *arg)
 }
 
 static void
-on_worker_ended(evutil_socket_t fd, short what, void *arg)
+on_worker_drained(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *s = arg;
 	uint64_t count = 0;
@@ -90,19 +91,19 @@ on_worker_ended(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (read(fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
 		return;
-	s->running -= (unsigned)count;
+	s->running -= count < s->running ? (unsigned)count : s->running;
 	if (s->running == 0)
 		(void)event_base_loopbreak(s->base);
 }
 
 /* In the worker's thread. */
 static void
-tell_ended(void *arg)
+tell_drained(void *arg)
 {
 	static const uint64_t one = 1;
 	const struct server *s = arg;
 
-	(void)!write(s->ended_fd, &one, sizeof(one));
+	(void)!write(s->drained_fd, &one, sizeof(one));
 }
 
 static bool
@@ -117,23 +118,35 @@ static bool
 listen_to_signals(struct server *s)
 {
 	(void)signal(SIGPIPE, SIG_IGN); /* splice(2) has no MSG_NOSIGNAL */
-	s->ended_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->base = event_base_new();
-	return s->base != NULL && s->ended_fd >= 0 &&
+	return s->base != NULL && s->drained_fd >= 0 &&
 	       add_event(s, &s->term, SIGTERM, EV_SIGNAL, on_term) &&
 	       add_event(s, &s->interrupt, SIGINT, EV_SIGNAL, on_term) &&
 	       add_event(s, &s->reopen, SIGUSR1, EV_SIGNAL, on_reopen) &&
 	       add_event(s, &s->reload, SIGHUP, EV_SIGNAL, on_reload) &&
-	       add_event(s, &s->ended, s->ended_fd, EV_READ, on_worker_ended);
+	       add_event(
+		   s, &s->drained, s->drained_fd, EV_READ, on_worker_drained);
 }
 
 /* --- start
  * -------------------------------------------------------------------- */
 
+/* Spare connections may have an eighth of the descriptors; returns the rest. */
+static uint64_t
+set_spares_aside(struct server *s, uint64_t files)
+{
+	uint64_t spares =
+	    s->config->upstream.warm == 0 ? 0 : files / 8 / s->worker_count;
+
+	s->spares = spares < 4096 ? (unsigned)spares : 4096;
+	return files - (uint64_t)s->spares * s->worker_count;
+}
+
 static bool
 share_out_files(struct server *s)
 {
-	uint64_t files = privileges_raise_files();
+	uint64_t files = set_spares_aside(s, privileges_raise_files());
 	unsigned least;
 
 	if (quota_share_out(&s->budget, files, s->worker_count,
@@ -166,8 +179,10 @@ make_worker(struct server *s, unsigned i)
 	    .own = s->doors.own,
 	    .own_count = s->doors.own_count,
 	    .pipes = s->budget.pipes,
-	    .ended = tell_ended,
-	    .ended_arg = s};
+	    .attempts = s->budget.attempts,
+	    .spares = s->spares,
+	    .drained = tell_drained,
+	    .drained_arg = s};
 	struct worker *w = worker_new(&opt);
 
 	doors_taken(&s->doors, i);
@@ -311,9 +326,21 @@ free_event(struct event *ev)
 		event_free(ev);
 }
 
+/* A signal that comes now is too late to do anything, but would kill once its
+ * event is gone. */
+static void
+ignore_signals(void)
+{
+	sigset_t all;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, NULL);
+}
+
 static void
 stop(struct server *s)
 {
+	ignore_signals();
 	for (unsigned i = 0; s->workers != NULL && i < s->worker_count; i++)
 		worker_free(s->workers[i]);
 	admin_free(s->admin);
@@ -329,11 +356,11 @@ stop(struct server *s)
 	free_event(s->interrupt);
 	free_event(s->reopen);
 	free_event(s->reload);
-	free_event(s->ended);
+	free_event(s->drained);
 	if (s->base != NULL)
 		event_base_free(s->base);
-	if (s->ended_fd >= 0)
-		(void)close(s->ended_fd);
+	if (s->drained_fd >= 0)
+		(void)close(s->drained_fd);
 	policy_unref(s->policy);
 	config_free(s->config);
 }
@@ -341,7 +368,8 @@ stop(struct server *s)
 int
 serve(struct config *config, struct policy *policy)
 {
-	struct server s = {.config = config, .policy = policy, .ended_fd = -1};
+	struct server s = {
+	    .config = config, .policy = policy, .drained_fd = -1};
 	bool ok = start(&s);
 
 	if (ok) {

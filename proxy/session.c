@@ -14,6 +14,7 @@
 #include "session_internal.h"
 
 static void session_dial(struct session *s, const struct addr_list *addrs);
+static bool session_take_warm(struct session *s);
 static void session_on_head(struct session *s);
 static void session_resolve(struct session *s, const struct endpoint *target);
 
@@ -183,7 +184,7 @@ session_on_client(struct watch *w, uint32_t events)
 	struct session *s = session_of_client(w);
 
 	if (s->state == SESSION_RELAY) {
-		session_on_relay_event(s, &s->tunnel.client, events);
+		tunnel_on_event(&s->tunnel, &s->tunnel.client, events);
 		return;
 	}
 	tunnel_note_event(&s->tunnel.client, events);
@@ -281,6 +282,8 @@ session_on_bad_request(
     struct session *s, const struct request *r, struct span all)
 {
 	s->asked = request_slice_span(r->authority, all.ptr);
+	endpoint_split(&s->asked, &s->port);
+	s->is_head = r->is_head;
 	session_refuse_request(s, r->why, span_str(r->detail));
 }
 
@@ -346,6 +349,8 @@ session_resolve(struct session *s, const struct endpoint *target)
 		    s, OUTCOME_INTERNAL_ERROR, strerrordesc_np(errno));
 		return;
 	}
+	if (session_take_warm(s))
+		return;
 	if (resolver_cached(s->gate->resolver, &target->host, &addrs)) {
 		s->dns_ns = 0;
 		session_dial(s, addrs);
@@ -358,19 +363,34 @@ session_resolve(struct session *s, const struct endpoint *target)
 }
 
 static const char *
-session_filter_address(
-    void *arg, const struct ip_endpoint *to, enum outcome *why)
+filter_address(const struct gate *gate, const struct policy *policy,
+    const struct ip_endpoint *to, enum outcome *why)
 {
-	const struct session *s = arg;
-
-	for (size_t i = 0; i < s->gate->own_count; i++) {
-		if (ip_endpoint_equal(&s->gate->own[i], to)) {
+	for (size_t i = 0; i < gate->own_count; i++) {
+		if (ip_endpoint_equal(&gate->own[i], to)) {
 			*why = OUTCOME_LOOP;
 			return "address of this gateway";
 		}
 	}
 	*why = OUTCOME_DENIED_RESOLVED_ADDRESS;
-	return policy_address_forbidden(s->policy, &to->addr);
+	return policy_address_forbidden(policy, &to->addr);
+}
+
+const char *
+gate_filter_address(void *arg, const struct ip_endpoint *to, enum outcome *why)
+{
+	const struct gate *gate = arg;
+
+	return filter_address(gate, gate->policy, to, why);
+}
+
+static const char *
+session_filter_address(
+    void *arg, const struct ip_endpoint *to, enum outcome *why)
+{
+	const struct session *s = arg;
+
+	return filter_address(s->gate, s->policy, to, why);
 }
 
 static void
@@ -379,7 +399,7 @@ session_on_upstream(struct watch *w, uint32_t events)
 	struct session *s = session_of_upstream(w);
 
 	if (s->state == SESSION_RELAY) {
-		session_on_relay_event(s, &s->tunnel.upstream, events);
+		tunnel_on_event(&s->tunnel, &s->tunnel.upstream, events);
 		return;
 	}
 	assert(s->state == SESSION_HELLO);
@@ -397,8 +417,10 @@ session_on_dialed(void *arg, const struct dial_result *res)
 	assert(s->state == SESSION_DIALING);
 	s->dial = NULL;
 	s->upstream = res->peer;
-	s->connect_ns = loop_now(s->gate->relay.loop) - s->phase_ns;
-	session_count_connect(s, res->why);
+	if (res->attempts > 0) { /* else every address was forbidden */
+		s->connect_ns = loop_now(s->gate->relay.loop) - s->phase_ns;
+		session_count_connect(s, res->why);
+	}
 	if (res->why != OUTCOME_OK) {
 		session_refuse_upstream(s, res->why, res->detail);
 		return;
@@ -406,7 +428,36 @@ session_on_dialed(void *arg, const struct dial_result *res)
 	loop_adopt(
 	    s->gate->relay.loop, &up->watch, res->fd, session_on_upstream);
 	tunnel_note_event(up, res->events);
+	if (s->gate->warm != NULL && s->name == NULL)
+		warm_fill(s->gate->warm, s->rule);
 	session_establish(s);
+}
+
+/* True: a spare connection has taken the place of lookup and dial. Its address
+ * was judged when it was dialled, and is judged again, as this session's policy
+ * may be another one. */
+static bool
+session_take_warm(struct session *s)
+{
+	struct gate *gate = s->gate;
+	enum outcome why;
+	int fd;
+
+	if (gate->warm == NULL || s->name != NULL ||
+	    !warm_take(gate->warm, s->rule, &fd, &s->upstream))
+		return false;
+	if (session_filter_address(s, &s->upstream, &why) != NULL) {
+		s->upstream = (struct ip_endpoint){.port = 0};
+		(void)close(fd);
+		return false;
+	}
+	session_enter(s, SESSION_DIALING);
+	s->connect_ns = 0;
+	s->warm = true;
+	loop_adopt(gate->relay.loop, &s->tunnel.upstream.watch, fd,
+	    session_on_upstream);
+	session_establish(s);
+	return true;
 }
 
 static void
@@ -416,6 +467,7 @@ session_dial(struct session *s, const struct addr_list *addrs)
 	const struct dial_options opt = {.port = s->port,
 	    .timeout_ms = c->upstream.connect_timeout_ms,
 	    .attempt_delay_ms = c->upstream.attempt_delay_ms,
+	    .spare_attempts = &s->gate->spare_attempts,
 	    .filter = session_filter_address,
 	    .filter_arg = s};
 	enum outcome why;

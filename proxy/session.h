@@ -18,6 +18,7 @@
 #include "net/resolver.h"
 #include "quota.h"
 #include "tunnel.h"
+#include "warm.h"
 
 struct session;
 
@@ -25,6 +26,7 @@ struct session;
 struct gate {
 	struct relay relay; /* and its loop */
 	struct resolver *resolver;
+	struct warm *warm;           /* NULL: upstream.warm is off */
 	const struct config *config; /* borrowed */
 	struct policy *policy;       /* sessions keep the one they began with */
 	struct worker_metrics *metrics;
@@ -33,12 +35,18 @@ struct gate {
 	/* Where this gateway itself listens: dialling these would be a loop. */
 	const struct ip_endpoint *own;
 	size_t own_count;
+	unsigned spare_attempts; /* see struct dial_options */
 	bool draining;
 	struct session *sessions; /* all that have not ended */
 	/* Called when a session has given its descriptors back. */
 	void (*freed)(void *arg);
 	void *freed_arg;
 };
+
+/* Judges an address right before connect(2) under the gate's policy: a
+ * dial_filter_fn, arg is the gate. */
+const char *gate_filter_address(
+    void *arg, const struct ip_endpoint *to, enum outcome *why);
 
 /* Takes over fd, freshly accepted on door from peer (IP_NONE: a Unix socket),
  * and serves it. */

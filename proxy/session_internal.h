@@ -44,9 +44,11 @@ struct session {
 	size_t hello_need; /* bytes before the hello is looked at again */
 	uint16_t port;
 	enum session_state state;
+	bool is_head;    /* its answer has no body */
 	bool watched;    /* the client's socket is in the loop */
 	bool counted;    /* holds a place in limits */
 	bool same_sni;   /* the hello named the target */
+	bool warm;       /* a spare connection served it */
 	bool kept_alive; /* both sockets have keep-alive on */
 };
 
@@ -78,8 +80,6 @@ bool session_keep(struct session *s, struct span data) MUST_CHECK;
 /* The upstream is connected: answers 200 and goes on. */
 void session_establish(struct session *s);
 void session_on_hello(struct session *s);
-void session_on_relay_event(
-    struct session *s, struct tunnel_end *end, uint32_t events);
 
 /* session_refuse.c */
 /* Judges client, load and name in this order. False: it has been refused. */
@@ -110,6 +110,8 @@ bool session_is_target(const struct session *s, const struct hostname *name);
 void session_note_sni(struct session *s, const struct hostname *name);
 void session_count_connect(struct session *s, enum outcome why);
 void session_count_setup(struct session *s);
+/* With log.level = debug, a line of outcome "ok" for the tunnel that opens. */
+void session_report_begin(struct session *s);
 /* Log and metrics of an end after which no refusal was sent. */
 void session_report_end(
     struct session *s, enum outcome why, const char *detail);

@@ -114,7 +114,8 @@ session_refuse(
 	const struct refusal refusal = {.why = why,
 	    .detail = detail,
 	    .advice = advice,
-	    .retry_after_s = retry_after_s(why)};
+	    .retry_after_s = retry_after_s(why),
+	    .no_body = s->is_head};
 	size_t len = response_refusal(answer, &refusal);
 
 	session_report_refusal(s, why, detail);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "core/log.h"
 #include "session_internal.h"
 
 uint64_t
@@ -104,6 +105,7 @@ first_byte_ns(const struct session *s)
 static void
 write_record(struct session *s, enum outcome why, struct span detail)
 {
+	bool over = why != OUTCOME_OK;
 	bool tunnel = s->established_ns != 0;
 	struct access_record r = {.unix_ns = clock_unix_ns(),
 	    .tunnel = tunnel,
@@ -115,10 +117,12 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .upstream = s->upstream,
 	    .dns_ns = s->dns_ns,
 	    .connect_ns = s->connect_ns,
-	    .first_byte_ns = first_byte_ns(s),
-	    .duration_ns = clock_now_ns() - s->accepted_ns,
-	    .bytes_up = tunnel ? s->tunnel.client.bytes : ACCESS_ABSENT,
-	    .bytes_down = tunnel ? s->tunnel.upstream.bytes : ACCESS_ABSENT,
+	    .first_byte_ns = over ? first_byte_ns(s) : ACCESS_ABSENT,
+	    .duration_ns =
+		over ? clock_now_ns() - s->accepted_ns : ACCESS_ABSENT,
+	    .bytes_up = tunnel && over ? s->tunnel.client.bytes : ACCESS_ABSENT,
+	    .bytes_down =
+		tunnel && over ? s->tunnel.upstream.bytes : ACCESS_ABSENT,
 	    .detail = detail};
 
 	fill_target(&r, s);
@@ -151,9 +155,22 @@ publish_dns(struct gate *gate)
 }
 
 static void
+publish_warm(struct gate *gate)
+{
+	const struct warm_stats *stats = warm_stats(gate->warm);
+
+	for (size_t i = 0; i < WARM_RESULTS; i++)
+		counter_set(&gate->metrics->warm[i], stats->results[i]);
+	counter_set(&gate->metrics->warm_ready, stats->ready);
+	counter_set(&gate->metrics->warm_connecting, stats->connecting);
+}
+
+static void
 count_end(struct session *s, enum outcome why)
 {
 	publish_dns(s->gate);
+	if (s->gate->warm != NULL)
+		publish_warm(s->gate);
 	counter_add(&s->gate->metrics->requests[why], 1);
 	if (s->rule == NULL)
 		return;
@@ -167,11 +184,20 @@ count_end(struct session *s, enum outcome why)
 }
 
 void
+session_report_begin(struct session *s)
+{
+	if (log_get_level() >= LOG_DEBUG)
+		write_record(s, OUTCOME_OK, span_of(NULL, 0));
+}
+
+void
 session_report_end(struct session *s, enum outcome why, const char *detail)
 {
 	if (s->established_ns != 0)
 		count_tunnel(s);
 	count_end(s, why);
+	if (detail == NULL && s->warm)
+		detail = "warm";
 	write_record(
 	    s, why, detail != NULL ? span_str(detail) : span_of(NULL, 0));
 }

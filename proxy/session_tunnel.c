@@ -106,6 +106,13 @@ session_set_relay_timer(struct session *s)
 	timer_set(s->gate->relay.loop, &s->timer, due, session_on_relay_timer);
 }
 
+/* The time for the other side's end is shorter than the idle time. */
+static void
+session_on_half_closed(struct tunnel *t)
+{
+	session_set_relay_timer(session_of_tunnel(t));
+}
+
 static void
 session_relay(struct session *s)
 {
@@ -222,22 +229,11 @@ session_establish(struct session *s)
 	}
 	s->established_ns = loop_now(s->gate->relay.loop);
 	session_count_setup(s);
-	tunnel_init(&s->tunnel, &s->gate->relay, session_on_tunnel_ended);
+	session_report_begin(s);
+	tunnel_init(&s->tunnel, &s->gate->relay, session_on_tunnel_ended,
+	    session_on_half_closed);
 	if (s->gate->config->tunnel.sni == SNI_OFF)
 		session_pass(s, intake_bytes(s->intake));
 	else
 		session_await_hello(s);
-}
-
-void
-session_on_relay_event(
-    struct session *s, struct tunnel_end *end, uint32_t events)
-{
-	bool half_closed = tunnel_is_half_closed(&s->tunnel);
-
-	tunnel_on_event(&s->tunnel, end, events);
-	/* The time for the other side's end is shorter than the idle time. */
-	if (s->state == SESSION_RELAY && !half_closed &&
-	    tunnel_is_half_closed(&s->tunnel))
-		session_set_relay_timer(s);
 }

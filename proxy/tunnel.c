@@ -15,6 +15,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -55,11 +57,17 @@ has_pending(const struct tunnel_end *e)
 }
 
 static void
-end_release(struct tunnel *t, struct tunnel_end *e, bool reset)
+discard_pending(struct tunnel *t, struct tunnel_end *e)
 {
 	pipe_give_back(&t->relay->pipes, &e->pipe);
 	free(e->stash);
 	e->stash = NULL;
+}
+
+static void
+end_release(struct tunnel *t, struct tunnel_end *e, bool reset)
+{
+	discard_pending(t, e);
 	if (reset && e->watch.fd >= 0) {
 		const struct linger now = {.l_onoff = 1, .l_linger = 0};
 
@@ -78,30 +86,79 @@ tunnel_close(struct tunnel *t, bool reset)
 	end_release(t, &t->upstream, reset);
 }
 
+static bool
+is_reset(enum outcome why)
+{
+	return why == OUTCOME_CLIENT_RESET || why == OUTCOME_UPSTREAM_RESET;
+}
+
 static enum step
 finish(struct tunnel *t, enum outcome why, int error_number)
 {
+	if (t->failure != OUTCOME_OK) { /* what came first names the end */
+		why = t->failure;
+		error_number = t->failure_errno;
+	}
 	/* A reset of one side is passed on to the other as what it is. */
-	tunnel_close(
-	    t, why == OUTCOME_CLIENT_RESET || why == OUTCOME_UPSTREAM_RESET);
+	tunnel_close(t, is_reset(why));
 	t->ended(t, why, error_number);
 	return STEP_OVER;
+}
+
+/* A side that closes for good after its FIN answers what still comes with a
+ * reset: that is how most TLS clients leave, and is its end, not a failure. */
+static bool
+is_gone(const struct tunnel_end *e)
+{
+	return e->ended || e->hup;
+}
+
+static enum outcome
+outcome_of_end(const struct tunnel *t, const struct tunnel_end *e)
+{
+	if (e == &t->client)
+		return is_gone(e) ? OUTCOME_CLIENT_CLOSED
+				  : OUTCOME_CLIENT_RESET;
+	return is_gone(e) ? OUTCOME_UPSTREAM_CLOSED : OUTCOME_UPSTREAM_RESET;
 }
 
 static enum step
 end_failed(struct tunnel *t, const struct tunnel_end *e, int error_number)
 {
-	bool client = e == &t->client;
+	return finish(t, outcome_of_end(t, e), is_gone(e) ? 0 : error_number);
+}
 
-	/* A side that closes for good after its FIN answers what still comes
-	 * with a reset: that is how most TLS clients leave, and is its end, not
-	 * a failure. */
-	if (e->ended)
-		return finish(t,
-		    client ? OUTCOME_CLIENT_CLOSED : OUTCOME_UPSTREAM_CLOSED,
-		    0);
-	return finish(t, client ? OUTCOME_CLIENT_RESET : OUTCOME_UPSTREAM_RESET,
-	    error_number);
+/* Every byte of e has been read. */
+static void
+note_end(struct tunnel *t, struct tunnel_end *e)
+{
+	e->ended = true;
+	if (!other_end(t, e)->ended)
+		t->half_closed(t);
+}
+
+static void serve_again(void *arg);
+
+/* The other end takes no more of e's bytes. Its own last words may still be in
+ * its socket, or wait for a slow reader: the tunnel ends behind them. Till then
+ * e is read on, since a close with bytes unread would reset it. */
+static enum step
+take_no_more(struct tunnel *t, struct tunnel_end *e, int error_number)
+{
+	struct tunnel_end *to = other_end(t, e);
+
+	if (to->shut || t->failure != OUTCOME_OK ||
+	    (error_number != EPIPE && error_number != ECONNRESET &&
+		error_number != ENOTCONN))
+		return end_failed(t, to, error_number);
+	t->failure = outcome_of_end(t, to);
+	t->failure_errno = is_gone(to) ? 0 : error_number;
+	discard_pending(t, e);
+	e->unheard = true;
+	e->bulk = false;
+	to->readable = true;
+	loop_defer(t->relay->loop, &t->again, serve_again, t);
+	return STEP_BLOCKED;
 }
 
 /* --- keeping what the other end does not take ------------------------------
@@ -144,11 +201,9 @@ keep(struct tunnel *t, struct tunnel_end *e, struct span rest)
  */
 
 static enum step
-send_failed(struct tunnel *t, const struct tunnel_end *to)
+send_failed(struct tunnel *t, struct tunnel_end *e)
 {
-	if (errno == EAGAIN)
-		return STEP_BLOCKED;
-	return end_failed(t, to, errno);
+	return errno == EAGAIN ? STEP_BLOCKED : take_no_more(t, e, errno);
 }
 
 static enum step
@@ -161,7 +216,7 @@ drain_stash(struct tunnel *t, struct tunnel_end *e, struct tunnel_end *to)
 		    s->len - s->sent, MSG_NOSIGNAL);
 
 		if (n < 0)
-			return send_failed(t, to);
+			return send_failed(t, e);
 		s->sent += (size_t)n;
 	}
 	free(s);
@@ -177,7 +232,7 @@ drain_pipe(struct tunnel *t, struct tunnel_end *e, struct tunnel_end *to)
 		    e->pipe->filled, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
 		if (n < 0)
-			return send_failed(t, to);
+			return send_failed(t, e);
 		e->pipe->filled -= (size_t)n;
 	}
 	pipe_give_back(&t->relay->pipes, &e->pipe);
@@ -222,15 +277,34 @@ read_failed(struct tunnel *t, struct tunnel_end *e)
 	return STEP_BLOCKED;
 }
 
+/* The first flight needs no TCP_NODELAY, as nothing unacknowledged is before
+ * it; from the second on, small writes must not wait for an acknowledgement
+ * (RFC 9293 section 3.7.4). Short tunnels never get there. */
+static void
+make_prompt(struct tunnel *t)
+{
+	const int on = 1;
+
+	if (t->prompt)
+		return;
+	t->prompt = true;
+	(void)setsockopt(
+	    t->upstream.watch.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
 static enum step
 pass_on(struct tunnel *t, struct tunnel_end *e, struct span data)
 {
 	struct tunnel_end *to = other_end(t, e);
-	ssize_t n = send(to->watch.fd, data.ptr, data.len, MSG_NOSIGNAL);
+	ssize_t n;
+
+	if (e == &t->client)
+		make_prompt(t);
+	n = send(to->watch.fd, data.ptr, data.len, MSG_NOSIGNAL);
 
 	if (n < 0) {
 		if (errno != EAGAIN)
-			return end_failed(t, to, errno);
+			return take_no_more(t, e, errno);
 		n = 0;
 	}
 	if ((size_t)n == data.len)
@@ -251,7 +325,7 @@ copy_once(struct tunnel *t, struct tunnel_end *e)
 	if (n < 0)
 		return read_failed(t, e);
 	if (n == 0) {
-		e->ended = true;
+		note_end(t, e);
 		return STEP_MOVED;
 	}
 	if (n < room) {
@@ -260,8 +334,11 @@ copy_once(struct tunnel *t, struct tunnel_end *e)
 		 * bytes up to it have been read, and the read that would
 		 * return 0 need not be made. */
 		e->readable = e->error;
-		e->ended = e->hup && !e->error;
+		if (e->hup && !e->error)
+			note_end(t, e);
 	}
+	if (e->unheard)
+		return STEP_MOVED;
 	e->bulk = n >= BULK_AT;
 	count_bytes(t, e, (size_t)n);
 	return pass_on(t, e, span_of(buffer, (size_t)n));
@@ -278,7 +355,7 @@ splice_once(struct tunnel *t, struct tunnel_end *e)
 	if (n < 0)
 		return read_failed(t, e);
 	if (n == 0) {
-		e->ended = true;
+		note_end(t, e);
 		return STEP_MOVED;
 	}
 	e->pipe->filled = (size_t)n;
@@ -296,14 +373,16 @@ pass_end_on(struct tunnel *t, struct tunnel_end *e)
 	struct tunnel_end *to = other_end(t, e);
 
 	e->shut = true;
-	if (to->shut)
+	if (to->shut || (is_reset(t->failure) && !e->unheard))
 		return finish(t,
 		    to == &t->client ? OUTCOME_CLIENT_CLOSED
 				     : OUTCOME_UPSTREAM_CLOSED,
 		    0);
+	if (e->unheard)
+		return STEP_BLOCKED;
 	t->last_ns = loop_now(t->relay->loop);
 	if (shutdown(to->watch.fd, SHUT_WR) != 0)
-		return end_failed(t, to, errno);
+		return take_no_more(t, e, errno);
 	return STEP_BLOCKED;
 }
 
@@ -322,8 +401,6 @@ move_once(struct tunnel *t, struct tunnel_end *e)
 		e->pipe = pipe_borrow(&t->relay->pipes);
 	return e->pipe != NULL ? splice_once(t, e) : copy_once(t, e);
 }
-
-static void serve_again(void *arg);
 
 /* Moves e's bytes as far as they go. False: the tunnel has ended. */
 static bool
@@ -365,10 +442,11 @@ tunnel_note_event(struct tunnel_end *end, uint32_t events)
 {
 	if (events & (EPOLLIN | END_EVENTS))
 		end->readable = true;
-	if (events & (EPOLLRDHUP | EPOLLHUP))
-		end->hup = true;
+	/* A reset is announced as an end, too: only one without it is a FIN. */
 	if (events & EPOLLERR)
 		end->error = true;
+	else if (events & (EPOLLRDHUP | EPOLLHUP))
+		end->hup = true;
 }
 
 void
@@ -385,10 +463,12 @@ tunnel_on_event(struct tunnel *t, struct tunnel_end *end, uint32_t events)
 }
 
 void
-tunnel_init(struct tunnel *t, struct relay *relay, tunnel_ended_fn ended)
+tunnel_init(struct tunnel *t, struct relay *relay, tunnel_ended_fn ended,
+    tunnel_half_closed_fn half_closed)
 {
 	t->relay = relay;
 	t->ended = ended;
+	t->half_closed = half_closed;
 	t->last_ns = loop_now(relay->loop);
 }
 

@@ -6,8 +6,12 @@
  * a side is not read while the other does not take. Each side's FIN is passed
  * on by itself, a reset is passed on as a reset.
  *
+ * When one side is gone, what it said before still goes to the other one; what
+ * waits for it is thrown away.
+ *
  * A tunnel is embedded in its session, which is told of the end once, by the
- * ended callback, never inside a call to tunnel_*; after it no event comes. */
+ * ended callback, which may come inside tunnel_start() and tunnel_on_event();
+ * after it no event comes. */
 #ifndef SEKISHO_TUNNEL_H
 #define SEKISHO_TUNNEL_H
 
@@ -50,18 +54,26 @@ struct tunnel_end {
 	bool ended;    /* end of file was read */
 	bool shut;     /* ... and passed on to the other end */
 	bool bulk;     /* goes by splice */
+	bool unheard;  /* the other end takes no more: thrown away */
 };
 
 typedef void (*tunnel_ended_fn)(
     struct tunnel *t, enum outcome why, int error_number);
+/* Once, when the first side has ended; it may not close the tunnel. */
+typedef void (*tunnel_half_closed_fn)(struct tunnel *t);
 
 struct tunnel {
 	struct relay *relay;
 	struct tunnel_end client, upstream;
 	tunnel_ended_fn ended;
+	tunnel_half_closed_fn half_closed;
+	/* How it will end, since one side takes no more; OUTCOME_OK: open. */
+	enum outcome failure;
+	int failure_errno;
 	struct deferred again;  /* one side had its turn, and there is more */
 	uint64_t last_ns;       /* loop time of the last byte either way */
 	uint64_t first_down_ns; /* of the first byte from upstream; 0: none */
+	bool prompt;            /* upstream has TCP_NODELAY */
 	bool over;
 };
 
@@ -69,7 +81,8 @@ struct tunnel {
  * hands events on by tunnel_on_event(). Ends keep their flags (readable, hup,
  * error).
  */
-void tunnel_init(struct tunnel *t, struct relay *relay, tunnel_ended_fn ended);
+void tunnel_init(struct tunnel *t, struct relay *relay, tunnel_ended_fn ended,
+    tunnel_half_closed_fn half_closed);
 
 /* Bytes that the owner has read from the client: they are the first to go up.
  * False when there is no memory to keep what the socket does not take. */

@@ -21,9 +21,9 @@ struct worker {
 	struct timer drain_over;
 	atomic_uint drain_ms; /* of the last order */
 	pthread_t thread;
-	bool started;
-	void (*ended)(void *arg);
-	void *ended_arg;
+	bool started, is_drained;
+	void (*drained)(void *arg);
+	void *drained_arg;
 };
 
 static struct worker *
@@ -43,6 +43,15 @@ worker_on_accept(
 }
 
 static void
+worker_say_drained(struct worker *w)
+{
+	if (w->is_drained)
+		return;
+	w->is_drained = true;
+	w->drained(w->drained_arg);
+}
+
+static void
 worker_on_freed(void *arg)
 {
 	struct worker *w = arg;
@@ -50,7 +59,7 @@ worker_on_freed(void *arg)
 	for (size_t i = 0; i < w->listener_count; i++)
 		listener_resume(&w->listeners[i]);
 	if (w->gate.draining && w->gate.sessions == NULL)
-		loop_stop(w->loop);
+		worker_say_drained(w);
 }
 
 /* --- drain ------------------------------------------------------------------
@@ -62,7 +71,7 @@ worker_on_drain_over(struct timer *t)
 	struct worker *w = worker_of_timer(t);
 
 	session_end_all(&w->gate, OUTCOME_DRAINED);
-	loop_stop(w->loop);
+	worker_say_drained(w);
 }
 
 static void
@@ -74,13 +83,13 @@ worker_on_drain_order(void *arg)
 	w->gate.draining = true;
 	if (ms == 0) {
 		session_end_all(&w->gate, OUTCOME_SHUTDOWN);
-		loop_stop(w->loop);
+		worker_say_drained(w);
 		return;
 	}
 	timer_set(w->loop, &w->drain_over, loop_now(w->loop) + ms * 1000000,
 	    worker_on_drain_over);
 	if (w->gate.sessions == NULL)
-		loop_stop(w->loop);
+		worker_say_drained(w);
 }
 
 void
@@ -88,7 +97,7 @@ worker_drain(struct worker *w, uint32_t drain_ms)
 {
 	atomic_store(&w->drain_ms, drain_ms);
 	if (!loop_post(w->loop, worker_on_drain_order, w))
-		loop_stop(w->loop); /* no memory even for that: stop hard */
+		w->drained(w->drained_arg); /* no memory: do not wait for it */
 }
 
 /* --- life -------------------------------------------------------------------
@@ -126,6 +135,26 @@ resolver_family_of(enum config_family family)
 }
 
 static bool
+worker_make_warm(struct worker *w, const struct worker_options *opt)
+{
+	const struct config *c = opt->config;
+	struct gate *g = &w->gate;
+	struct warm_options warm = {.most = c->upstream.warm,
+	    .limit = opt->spares,
+	    .connect_timeout_ms = c->upstream.connect_timeout_ms,
+	    .attempt_delay_ms = c->upstream.attempt_delay_ms,
+	    .spare_attempts = &g->spare_attempts,
+	    .filter = gate_filter_address,
+	    .filter_arg = g};
+
+	if (warm.most == 0)
+		return true;
+	(void)policy_rules(g->policy, &warm.endpoints);
+	g->warm = warm_new(w->loop, g->resolver, &warm);
+	return g->warm != NULL;
+}
+
+static bool
 worker_make_gate(struct worker *w, const struct worker_options *opt)
 {
 	const struct config *c = opt->config;
@@ -156,10 +185,11 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	g->relay.bytes_up = &opt->metrics->bytes_up;
 	g->relay.bytes_down = &opt->metrics->bytes_down;
 	pipe_pool_init(&g->relay.pipes, opt->pipes);
+	g->spare_attempts = opt->attempts;
 	if (w->loop == NULL || g->relay.buffer == NULL)
 		return false;
 	g->resolver = resolver_new(w->loop, &dns);
-	return g->resolver != NULL;
+	return g->resolver != NULL && worker_make_warm(w, opt);
 }
 
 struct worker *
@@ -169,8 +199,8 @@ worker_new(const struct worker_options *opt)
 	size_t taken;
 
 	if (w != NULL) {
-		w->ended = opt->ended;
-		w->ended_arg = opt->ended_arg;
+		w->drained = opt->drained;
+		w->drained_arg = opt->drained_arg;
 		if (worker_make_gate(w, opt) && worker_listen(w, opt))
 			return w;
 	}
@@ -188,7 +218,6 @@ worker_run(void *arg)
 	struct worker *w = arg;
 
 	loop_run(w->loop);
-	w->ended(w->ended_arg);
 	return NULL;
 }
 
@@ -217,10 +246,12 @@ worker_free(struct worker *w)
 	}
 	for (size_t i = 0; i < w->listener_count; i++)
 		listener_stop(&w->listeners[i]);
-	free(w->listeners);
 	session_end_all(&w->gate, OUTCOME_SHUTDOWN);
+	warm_free(w->gate.warm);
 	resolver_free(w->gate.resolver);
-	loop_free(w->loop); /* frees the sessions that have just ended */
+	/* Frees the sessions that have just ended; each tells the listeners. */
+	loop_free(w->loop);
+	free(w->listeners);
 	pipe_pool_fini(&w->gate.relay.pipes);
 	policy_unref(w->gate.policy);
 	free(w->gate.relay.buffer);

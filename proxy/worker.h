@@ -28,10 +28,12 @@ struct worker_options {
 			       * the worker takes over */
 	const struct ip_endpoint *own; /* addresses that are this gateway */
 	size_t own_count;
-	unsigned pipes; /* at most */
-	/* Called in the worker's thread when it has ended. */
-	void (*ended)(void *arg);
-	void *ended_arg;
+	unsigned pipes;    /* at most */
+	unsigned attempts; /* to connect, beside each dial's first */
+	unsigned spares;   /* warm connections at most, of all endpoints */
+	/* Called once in the worker's thread, when it is drained. */
+	void (*drained)(void *arg);
+	void *drained_arg;
 };
 
 /* NULL when something cannot be had, after a log line. The listeners are then
@@ -41,11 +43,14 @@ struct worker *worker_new(const struct worker_options *opt) MUST_CHECK;
 /* Starts the thread. From now on clients are served. */
 bool worker_start(struct worker *w) MUST_CHECK;
 
-/* New requests get 503; the thread ends when the last tunnel has, or after
- * drain_ms (0: at once). May be called again with less. Any thread. */
+/* New requests get 503. The worker is drained when its last session has ended,
+ * or after drain_ms (0: at once), when it ends them. It goes on to answer until
+ * it is freed: the kernel deals it connections as long as its listeners are
+ * open, and other workers may not be drained yet. May be called again with
+ * less. Any thread. */
 void worker_drain(struct worker *w, uint32_t drain_ms);
 
-/* Waits for the thread, if it was started, and frees everything. NULL is fine.
+/* Stops the thread, if it was started, and frees everything. NULL is fine.
  */
 void worker_free(struct worker *w);
 

@@ -115,6 +115,19 @@ endpoint_parse(struct endpoint *out, struct span text, const char **why)
 	return OUTCOME_BAD_REQUEST;
 }
 
+void
+endpoint_split(struct span *text, uint16_t *port)
+{
+	struct span host, digits;
+	uint16_t number;
+
+	if (split(*text, &host, &digits) && host.len > 0 &&
+	    port_parse(&number, digits)) {
+		*text = host;
+		*port = number;
+	}
+}
+
 size_t
 endpoint_format(const struct endpoint *e, char *buf)
 {

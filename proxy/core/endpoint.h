@@ -31,6 +31,10 @@ enum outcome endpoint_parse(
 /* Reads a decimal port, 1 to 65535, as above. */
 bool port_parse(uint16_t *out, struct span text) MUST_CHECK;
 
+/* Cuts ":port" off *text when there is a good one, so that the log has the same
+ * keys for targets that are no names. */
+void endpoint_split(struct span *text, uint16_t *port);
+
 /* Writes "host:port" and a NUL to buf, which has ENDPOINT_TEXT_MAX + 1 bytes;
  * returns the length. */
 size_t endpoint_format(const struct endpoint *e, char *buf);

@@ -144,6 +144,7 @@ take_request_line(struct request *r, const char *buf, struct span line)
 	    target.len == 0 || token_len(method) != method.len)
 		return refuse_malformed(r, explain_line(line, rest));
 	r->minor = (unsigned)(rest.ptr[7] - '0');
+	r->is_head = span_is(method, "HEAD");
 	if (!span_is(method, "CONNECT"))
 		return refuse(r, OUTCOME_METHOD_NOT_ALLOWED,
 		    explain_method(method, target));

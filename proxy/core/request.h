@@ -37,6 +37,7 @@ struct request {
 	size_t head_len;    /* bytes up to and with the blank line; what stands
 			     * behind belongs to the tunnel */
 	unsigned minor;     /* HTTP/1.minor: 0 or 1 */
+	bool is_head;       /* method HEAD: its answer must have no body */
 	enum outcome why;   /* with REQUEST_BAD: bad_request,
 			     * method_not_allowed, denied_address_literal,
 			     * header_too_large */

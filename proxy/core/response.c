@@ -196,7 +196,8 @@ response_refusal(char *buf, const struct refusal *r)
 	text_str(&t, "Content-Type: text/plain\r\n");
 	add_number_field(&t, "Content-Length: ", body.len);
 	text_str(&t, "Connection: close\r\n\r\n");
-	text_add(&t, text_span(&body));
+	if (!r->no_body)
+		text_add(&t, text_span(&body));
 	assert(!body.cut && !t.cut);
 	return t.len;
 }

@@ -30,6 +30,8 @@ struct refusal {
 				 * end in \n; empty: general advice for the
 				 * outcome. Cleaned like detail */
 	unsigned retry_after_s; /* for 429 and 503; 0: no such header */
+	bool no_body;           /* to HEAD: the length alone (RFC 9110 section
+				 * 9.3.2) */
 };
 
 /* Writes the whole answer, head and body, to buf, which has RESPONSE_MAX bytes;

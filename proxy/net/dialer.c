@@ -15,7 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/tcp.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -121,9 +121,29 @@ note_errno(const struct attempt *a, int err)
 
 /* --- the end -------------------------------------------------------------- */
 
+/* Takes from or gives back to what all dials share. */
+static void
+dial_set_under_way(struct dial *d, unsigned n)
+{
+	unsigned before = d->under_way > 1 ? d->under_way - 1 : 0;
+	unsigned after = n > 1 ? n - 1 : 0;
+
+	if (d->opt.spare_attempts != NULL)
+		*d->opt.spare_attempts += before - after;
+	d->under_way = n;
+}
+
+static bool
+dial_may_begin(const struct dial *d)
+{
+	return d->under_way == 0 || d->opt.spare_attempts == NULL ||
+	       *d->opt.spare_attempts > 0;
+}
+
 static void
 dial_dispose(struct dial *d)
 {
+	dial_set_under_way(d, 0);
 	timer_clear(d->loop, &d->pace);
 	timer_clear(d->loop, &d->deadline);
 	loop_undefer(&d->over);
@@ -161,7 +181,6 @@ static void attempt_on_event(struct watch *w, uint32_t events);
 static bool
 attempt_connect(struct attempt *a, const struct ip_endpoint *to)
 {
-	static const int on = 1;
 	struct dial *d = a->dial;
 	struct sockaddr_storage sa;
 	socklen_t sa_len = ip_endpoint_to_sockaddr(to, &sa);
@@ -173,8 +192,6 @@ attempt_connect(struct attempt *a, const struct ip_endpoint *to)
 		note_errno(a, errno);
 		return false;
 	}
-	/* Failing to set it costs latency, not the connection. */
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	d->failure.attempts++;
 	if ((connect(fd, (struct sockaddr *)&sa, sa_len) == 0 ||
 		errno == EINPROGRESS) &&
@@ -217,11 +234,11 @@ dial_advance(struct dial *d)
 	bool begun = false;
 
 	timer_clear(d->loop, &d->pace);
-	while (d->next < d->count && !begun)
+	while (d->next < d->count && !begun && dial_may_begin(d))
 		begun = attempt_begin(&d->attempts[d->next++]);
 	if (begun)
-		d->under_way++;
-	if (begun && d->next < d->count)
+		dial_set_under_way(d, d->under_way + 1);
+	if (d->under_way > 0 && d->next < d->count)
 		timer_set(d->loop, &d->pace,
 		    loop_now(d->loop) +
 			(uint64_t)d->opt.attempt_delay_ms * NS_PER_MS,
@@ -279,7 +296,7 @@ attempt_on_event(struct watch *w, uint32_t events)
 	if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
 		note_errno(a, socket_error(w->fd));
 		watch_close(d->loop, w);
-		d->under_way--;
+		dial_set_under_way(d, d->under_way - 1);
 		dial_advance(d);
 		return;
 	}

@@ -26,7 +26,11 @@ struct dial_options {
 	uint16_t port;             /* at every address; host byte order */
 	uint32_t timeout_ms;       /* whole dial, all addresses */
 	uint32_t attempt_delay_ms; /* RFC 8305 section 5: 250 ms */
-	dial_filter_fn filter;     /* NULL: everything may be dialled */
+	/* Borrowed, or NULL: how many attempts more may be under way at once,
+	 * of all dials that share it; a dial's first one is not counted. With
+	 * none left, a dial waits for it or for the one under way. */
+	unsigned *spare_attempts;
+	dial_filter_fn filter; /* NULL: everything may be dialled */
 	void *filter_arg;
 };
 
@@ -36,8 +40,9 @@ struct dial_result {
 			   * of these over denied_resolved_address, which comes
 			   * only when no address was left to dial */
 	int fd;           /* with ok: connected, non-blocking, close-on-exec,
-			   * TCP_NODELAY; now the owner's, and registered in the
-			   * loop for EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET:
+			   * with the kernel's defaults else; now the owner's,
+			   * and registered in the loop for EPOLLIN | EPOLLOUT |
+			   * EPOLLRDHUP | EPOLLET:
 			   * loop_adopt() it, or close(2) it. Else -1 */
 	uint32_t events;  /* with ok: those that came with the connection */
 	struct ip_endpoint

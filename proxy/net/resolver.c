@@ -219,7 +219,6 @@ entry_set(
 	e->refresh_ns = expires_ns - lead;
 	e->stale_until_ns = expires_ns + ms_to_ns(r->opt.stale_ms);
 	e->failing = false;
-	timer_clear(r->loop, &e->refresh);
 }
 
 static void
@@ -480,6 +479,7 @@ entry_ask(struct entry *e)
 	struct resolver *r = e->resolver;
 	struct question *q;
 
+	timer_clear(r->loop, &e->refresh);
 	if (hosts_answer(e))
 		return true;
 	q = calloc(1, sizeof(*q));
@@ -487,7 +487,6 @@ entry_ask(struct entry *e)
 		return false;
 	q->entry = e;
 	e->question = q;
-	timer_clear(r->loop, &e->refresh);
 	if (entry_is_stale(e))
 		question_hurry(q, r->opt.stale_wait_ms);
 	for (int i = 0; i < FAMILIES; i++) {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs sekisho-proxy inside the lab and watches what it says."""
 
+import contextlib
 import json
 import os
 import re
@@ -162,6 +163,16 @@ class Gateway:
 
     def signal(self, number):
         self.process.send_signal(number)
+
+    @contextlib.contextmanager
+    def frozen(self):
+        """The process stands still while the block runs: what is sent to it
+        meanwhile arrives in one piece, and with its FIN or RST."""
+        self.signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
 
     def rss(self):
         """Resident bytes now."""

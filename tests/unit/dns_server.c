@@ -202,7 +202,9 @@ answer_of(const struct query *q)
 {
 	struct packet p = {.len = 0};
 	unsigned rcode = 0, count = 0;
-	bool tc = has_word(q, "TC", NULL) && q->tcp_fd < 0;
+	bool tc =
+	    q->tcp_fd < 0 && (has_word(q, "TC", NULL) ||
+				 (has_word(q, "LARGE", NULL) && !q->edns));
 
 	(void)has_word(q, "RCODE", &rcode);
 	if (has_word(q, "NO-EDNS", NULL) && q->edns)

@@ -27,6 +27,7 @@ struct ip_endpoint dns_server_at(const struct dns_server *s);
  *   "REVERSED"             the records stand in the reverse order
  *   "RCODE 2"
  *   "TC"                   truncated over UDP, whole over TCP
+ *   "LARGE"                as "TC", but whole for queries with EDNS
  *   "SILENT"               no answer at all
  *   "HOLD"                 no answer before dns_server_release()
  *   "TWICE"                the same answer twice

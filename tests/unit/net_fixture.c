@@ -31,6 +31,17 @@ fixture_addr(const char *text)
 	return a;
 }
 
+void
+fixture_addresses(const struct addr_list *l, char *out)
+{
+	*out = '\0';
+	for (size_t i = 0; i < l->count; i++) {
+		if (i > 0)
+			*out++ = ' ';
+		out += ipaddr_format(&l->addrs[i], out);
+	}
+}
+
 int
 fixture_bound(const char *text, uint16_t *port)
 {

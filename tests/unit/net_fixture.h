@@ -8,11 +8,16 @@
 #include <stdint.h>
 
 #include "core/ipaddr.h"
+#include "net/resolver.h"
 
 /* How many descriptors this process has open. */
 int fixture_open_fds(void);
 
 struct ipaddr fixture_addr(const char *text);
+
+/* The addresses as text: "2001:db8::1 192.0.2.1". out has ADDR_LIST_MAX *
+ * (IPADDR_TEXT_MAX + 1) bytes. */
+void fixture_addresses(const struct addr_list *l, char *out);
 
 /* A TCP socket bound to *port of an address, or to any port when *port is 0;
  * *port says which. The port is reserved, but refuses. -1: cannot be bound. */

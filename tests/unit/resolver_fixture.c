@@ -231,14 +231,9 @@ fixture_answers(const struct fixture *f, enum resolver_source source)
 void
 assert_addresses(const struct addr_list *l, const char *text)
 {
-	char got[ADDR_LIST_MAX * (IPADDR_TEXT_MAX + 1)] = "";
-	size_t len = 0;
+	char got[ADDR_LIST_MAX * (IPADDR_TEXT_MAX + 1)];
 
-	for (size_t i = 0; i < l->count; i++) {
-		if (i > 0)
-			got[len++] = ' ';
-		len += ipaddr_format(&l->addrs[i], got + len);
-	}
+	fixture_addresses(l, got);
 	assert_string_equal(got, text);
 }
 

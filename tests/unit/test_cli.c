@@ -65,6 +65,7 @@ static const struct usage_case usage_cases[] = {
 	")\n"},
     {{"--fr\nob\x1b"}, PROGRAM "--fr?ob?: unknown option (" ACCEPTED ")\n"},
     {{"-x"}, PROGRAM "-x: unknown option (" ACCEPTED ")\n"},
+    {{"--check", "-xy"}, PROGRAM "-x: unknown option (" ACCEPTED ")\n"},
     {{"-xc", "a"}, PROGRAM "-x: unknown option (" ACCEPTED ")\n"},
     {{"a", "--frob"}, PROGRAM "--frob: unknown option (" ACCEPTED ")\n"},
     {{"us-1"}, PROGRAM "us-1: unexpected argument (" ACCEPTED ")\n"},
@@ -109,6 +110,14 @@ static const struct usage_case usage_cases[] = {
 	"all)\n"},
     {{"--region", "us-1,zz"},
 	PROGRAM "--region: \"zz\": unknown region " REGIONS "all)\n"},
+    {{"--region", "zz,us-9"},
+	PROGRAM "--region: \"zz\": unknown region " REGIONS "all)\n"},
+    {{"--region", "us-1", "--set", "tunnel.sni = no"},
+	PROGRAM "--set tunnel.sni: \"no\": expected verify, require-tls or "
+		"off\n"},
+    {{"--region", "us-1", "--set", "tunnel. =off"},
+	PROGRAM "--set: \"tunnel. =off\": expected SECTION.KEY=VALUE, such as "
+		"tunnel.sni=require-tls\n"},
     {{"--region", "us-1", "--set", "gateway.sets=registry-cnd"},
 	PROGRAM "--set gateway.sets: \"registry-cnd\": unknown set; did you "
 		"mean registry-cdn? (accepted: registry-cdn, none)\n"},

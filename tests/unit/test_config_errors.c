@@ -190,7 +190,6 @@ later_keys_are_refused(void **state)
 	    {"listener x", "proxy_protocol"},
 	    {"upstream", "parent"},
 	    {"upstream", "parent_password_file"},
-	    {"upstream", "warm"},
 	};
 	static const struct bad_case host[] = {
 	    {"[host a.example]\naddresses = 1.2.3.4",
@@ -239,10 +238,21 @@ keys_are_judged_together(void **state)
 	     "[listener b]\naddress = 127.0.0.1:80",
 		"f:4: listener b.address: clashes with the address of "
 		"listener a"},
+	    {"[listener a]\naddress = [::]:80\n"
+	     "[listener b]\naddress = 10.0.0.1:80",
+		"f:4: listener b.address: clashes with the address of "
+		"listener a"},
+	    {"[listener a]\naddress = 0.0.0.0:80\n"
+	     "[listener b]\naddress = [::]:80",
+		"f:4: listener b.address: clashes with the address of "
+		"listener a"},
 	    {"[listener a]\naddress = unix:/run/x\n"
 	     "[listener b]\naddress = unix:/run/x",
 		"f:4: listener b.address: clashes with the address of "
 		"listener a"},
+	    {"[listener a]\naddress = [::]:3129",
+		"f:2: listener a.address: admin.address clashes with the "
+		"address of listener a"},
 	    {"[admin]\naddress = 0.0.0.0:3128",
 		"f:2: admin.address: admin.address clashes with the address "
 		"of listener main"},
@@ -258,7 +268,9 @@ keys_are_judged_together(void **state)
 	    "allow_addresses = 10.0.0.0/8\n"
 	    "[listener a]\naddress = 127.0.0.1:0\n"
 	    "[listener b]\naddress = 127.0.0.1:0\n"
-	    "[listener c]\naddress = [::]:3129\n"
+	    "[listener c]\naddress = [::1]:3129\n"
+	    "[listener d]\naddress = 0.0.0.0:80\n"
+	    "[listener e]\naddress = [::1]:80\n"
 	    "[dns]\nmin_ttl = 1h\n";
 	struct errors e;
 	struct config *c;
@@ -268,7 +280,7 @@ keys_are_judged_together(void **state)
 	c = load_text(fine, true, &e);
 	assert_string_equal(e.text, "");
 	assert_non_null(c);
-	assert_int_equal(c->listener_count, 3);
+	assert_int_equal(c->listener_count, 5);
 	config_free(c);
 }
 

@@ -200,8 +200,7 @@ static void
 test_a_connection_is_handed_over_in_the_loop(void **state)
 {
 	struct probe *p = *state;
-	int l = fixture_listening("127.0.0.1", &p->port), peer, nodelay = 0;
-	socklen_t len = sizeof(nodelay);
+	int l = fixture_listening("127.0.0.1", &p->port), peer;
 	char c;
 
 	dial(p, localhost(p));
@@ -212,9 +211,6 @@ test_a_connection_is_handed_over_in_the_loop(void **state)
 	assert_int_equal(p->res.events, EPOLLOUT);
 	assert_true((fcntl(p->res.fd, F_GETFL) & O_NONBLOCK) != 0);
 	assert_true((fcntl(p->res.fd, F_GETFD) & FD_CLOEXEC) != 0);
-	assert_int_equal(
-	    getsockopt(p->res.fd, IPPROTO_TCP, TCP_NODELAY, &nodelay, &len), 0);
-	assert_int_equal(nodelay, 1);
 
 	/* It stands in the loop already: the new owner gets its edges. */
 	loop_adopt(p->loop, &p->watch, p->res.fd, on_data);
@@ -311,6 +307,31 @@ test_a_failing_second_attempt_does_not_end_the_first(void **state)
 	assert_int_equal(p->res.why, OUTCOME_OK);
 	assert_peer(p, "127.0.0.1");
 	fixture_close((int[]){refusing, peer}, 2);
+	fixture_close(s, 3);
+}
+
+static void
+test_attempts_side_by_side_are_shared_out(void **state)
+{
+	struct probe *p = *state;
+	unsigned spare = 0;
+	int s[3], l;
+	struct addr_list a = LIST("127.0.0.1", "127.0.0.2");
+
+	fixture_silent("127.0.0.1", &p->port, s);
+	l = fixture_listening("127.0.0.2", &p->port);
+	p->opt.attempt_delay_ms = 1;
+	p->opt.spare_attempts = &spare;
+	start(p, &a);
+	/* Others have taken all: the first one is waited for alone. */
+	assert_false(run_for(p, 20));
+	assert_int_equal(p->filtered, 1);
+	spare = 1; /* one is given back */
+	assert_true(run_for(p, GUARD_MS));
+	assert_int_equal(p->res.why, OUTCOME_OK);
+	assert_peer(p, "127.0.0.2");
+	assert_int_equal(spare, 1);
+	(void)close(l);
 	fixture_close(s, 3);
 }
 
@@ -656,6 +677,7 @@ main(void)
 	    TEST(test_the_next_address_follows_a_failure_at_once),
 	    TEST(test_the_next_address_follows_after_the_delay),
 	    TEST(test_a_failing_second_attempt_does_not_end_the_first),
+	    TEST(test_attempts_side_by_side_are_shared_out),
 	    TEST(test_the_filter_sees_each_address_right_before_its_connect),
 	    TEST(test_a_forbidden_address_is_passed_over),
 	    TEST(test_only_forbidden_addresses),

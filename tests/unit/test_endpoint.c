@@ -174,6 +174,37 @@ test_format(void **state)
 	free(buf);
 }
 
+static void
+test_split(void **state)
+{
+	static const struct {
+		const char *text, *host;
+		uint16_t port;
+	} targets[] = {
+	    {"10.0.0.1:443", "10.0.0.1", 443},
+	    {"[::1]:8443", "[::1]", 8443},
+	    {"[::1]", "[::1]", 0},
+	    {"a_b:443", "a_b", 443},
+	    {"https://a:443", "https://a", 443},
+	    {"a", "a", 0},
+	    {"a:", "a:", 0},
+	    {":443", ":443", 0},
+	    {"a:0", "a:0", 0},
+	    {"a:65536", "a:65536", 0},
+	    {"", "", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(targets); i++) {
+		struct span text = span_str(targets[i].text);
+		uint16_t port = 0;
+
+		endpoint_split(&text, &port);
+		assert_true(span_is(text, targets[i].host));
+		assert_int_equal(port, targets[i].port);
+	}
+}
+
 int
 main(void)
 {
@@ -181,6 +212,7 @@ main(void)
 	    cmocka_unit_test(test_parse),
 	    cmocka_unit_test(test_port),
 	    cmocka_unit_test(test_format),
+	    cmocka_unit_test(test_split),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

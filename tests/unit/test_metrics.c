@@ -407,12 +407,62 @@ print_page(void)
 	return 0;
 }
 
+enum {
+	MANY = METRICS_RULES_AT_ZERO + 1,
+};
+
+/* The second of MANY rules is published, all others are an operator's own; the
+ * third is in use. */
+static void
+test_long_lists_show_what_is_in_use(void **state)
+{
+	struct allowlist_entry own = {.host = {.len = 5, .text = "o.own"},
+	    .port = 443,
+	    .origin = ORIGIN_EXTRA,
+	    .region = "-",
+	    .category = "extra"};
+	struct allowlist_entry used = own, published = entries[0];
+	struct fixture *f = fixture_new();
+	struct rule *many = calloc(MANY, sizeof(*many));
+	struct worker_metrics *m = worker_metrics_new(MANY);
+	const struct worker_metrics *view = m;
+	const char *page;
+
+	(void)state;
+	assert_non_null(many);
+	assert_non_null(m);
+	used.host = (struct hostname){.len = 6, .text = "u.used"};
+	for (size_t i = 0; i < MANY; i++)
+		many[i] = (struct rule){.entry = &own, .index = i};
+	many[1].entry = &published;
+	many[2].entry = &used;
+	counter_add(&m->endpoints[2].outcomes[OUTCOME_CONNECT_TIMEOUT], 1);
+	f->source.workers = &view;
+	f->source.worker_count = 1;
+	f->source.rules = many;
+	f->source.rule_count = MANY;
+	page = page_of(f);
+	assert_null(strstr(page, "o.own"));
+	assert_non_null(strstr(page, "sekisho_endpoint_last_success_timestamp_"
+				     "seconds{host=\"a.apple\""));
+	assert_non_null(
+	    strstr(page, "{host=\"u.used\",region=\"-\",category=\"extra\","
+			 "outcome=\"connect_timeout\"} 1\n"));
+	assert_non_null(strstr(page, "outcome=\"drained\"} 0\n"));
+	f->source.rule_count = MANY - 1;
+	assert_non_null(strstr(page_of(f), "o.own"));
+	worker_metrics_free(m);
+	free(many);
+	fixture_free(f);
+}
+
 int
 main(int argc, char **argv)
 {
 #define WITH_GATEWAY(test)                                                     \
 	cmocka_unit_test_setup_teardown(test, setup, teardown)
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(test_long_lists_show_what_is_in_use),
 	    cmocka_unit_test(test_histogram_bounds),
 	    WITH_GATEWAY(test_every_series_exists_at_zero),
 	    WITH_GATEWAY(test_values_are_sums_over_workers),

@@ -46,10 +46,11 @@ test_descriptors_are_shared_out(void **state)
 		    1, rows[i].wanted, &least));
 		assert_true(b.tunnels > 0);
 		assert_true(b.clients > b.tunnels);
+		assert_true(b.attempts > 0);
 		/* A tunnel has two, a client that asks has one. */
-		assert_true(
-		    b.tunnels + b.clients + 2 * b.pipes * rows[i].workers <
-		    rows[i].files);
+		assert_true(b.tunnels + b.clients +
+				(2 * b.pipes + b.attempts) * rows[i].workers <
+			    rows[i].files);
 		if (rows[i].wanted != 0)
 			assert_true(b.tunnels <= rows[i].wanted);
 	}

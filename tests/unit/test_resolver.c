@@ -160,6 +160,19 @@ test_truncated_answers_are_fetched_over_tcp(void **state)
 }
 
 static void
+test_large_answers_come_over_udp_with_edns(void **state)
+{
+	struct fixture *f = *state;
+	struct ask a = {0};
+
+	dns_server_script(f->dns, "a.example", DNS_A, "LARGE; A 192.0.2.1 60");
+	fixture_open(f, false);
+	ask_now(f, &a, "a.example");
+	assert_addresses(&a.addrs, "192.0.2.1");
+	assert_int_equal(dns_server_tcp_queries(f->dns), 0);
+}
+
+static void
 test_a_slow_family_is_waited_for_a_moment_only(void **state)
 {
 	static const struct {
@@ -264,6 +277,23 @@ test_the_second_server_is_asked_when_the_first_fails(void **state)
 		dns_server_free(f->dns2);
 		f->dns2 = NULL;
 	}
+}
+
+static void
+test_an_error_says_more_than_silence(void **state)
+{
+	struct fixture *f = *state;
+	struct ask a = {0};
+
+	dns_server_script(f->dns, "a.example", DNS_A, "RCODE 5");
+	f->opt.timeout_ms = 10;
+	f->opt.family = RESOLVER_IPV4;
+	fixture_open(f, true);
+	dns_server_mute(f->dns2, true);
+	ask_now(f, &a, "a.example");
+	assert_failure(&a, OUTCOME_DNS_ERROR, "REFUSED");
+	assert_int_equal(dns_server_queries(f->dns, NULL, 0), 1);
+	assert_true(dns_server_queries(f->dns2, NULL, 0) >= 2);
 }
 
 static void
@@ -583,10 +613,12 @@ main(void)
 	    TEST(test_names_are_asked_as_absolute_ones),
 	    TEST(test_what_answers_mean),
 	    TEST(test_truncated_answers_are_fetched_over_tcp),
+	    TEST(test_large_answers_come_over_udp_with_edns),
 	    TEST(test_a_slow_family_is_waited_for_a_moment_only),
 	    TEST(test_a_family_that_comes_soon_is_waited_for),
 	    TEST(test_each_try_is_counted),
 	    TEST(test_the_second_server_is_asked_when_the_first_fails),
+	    TEST(test_an_error_says_more_than_silence),
 	    TEST(test_a_name_that_does_not_exist_is_not_asked_elsewhere),
 	    TEST(test_a_silent_server_is_not_asked_first_again),
 	    TEST(test_a_closed_port),

@@ -222,6 +222,7 @@ test_servers_that_failed_are_tried_again_behind_the_scenes(void **state)
 	unsigned queries;
 
 	f->opt.stale_retry_ms = 30;
+	f->opt.stale_wait_ms = LONG_MS; /* were it waited for, for ever */
 	open_with_stale(f);
 	dns_server_script(f->dns, "a.example", DNS_A, "RCODE 2");
 	ask_now(f, &a, "a.example");

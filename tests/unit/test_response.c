@@ -51,6 +51,21 @@ test_whole_answer(void **state)
 	    "Or do not.\n");
 }
 
+/* RFC 9110 section 9.3.2: the same head as with the body, and no body. */
+static void
+test_head_gets_no_body(void **state)
+{
+	char whole[RESPONSE_MAX + 1], head[RESPONSE_MAX + 1];
+	struct refusal r = {.why = OUTCOME_METHOD_NOT_ALLOWED};
+
+	(void)state;
+	refuse(whole, &r);
+	r.no_body = true;
+	refuse(head, &r);
+	*(strstr(whole, "\r\n\r\n") + 4) = '\0';
+	assert_string_equal(head, whole);
+}
+
 /* The field's value in the head, or NULL. */
 static const char *
 field(const char *answer, const char *name, char *value, size_t cap)
@@ -287,6 +302,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_whole_answer),
+	    cmocka_unit_test(test_head_gets_no_body),
 	    cmocka_unit_test(test_every_outcome),
 	    cmocka_unit_test(test_retry_after),
 	    cmocka_unit_test(test_detail_cannot_break_out),

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -29,7 +31,7 @@ struct rig {
 	struct relay relay;
 	counter bytes_up, bytes_down;
 	int client, upstream; /* the peers' ends */
-	bool ended;
+	bool half_closed, ended;
 	enum outcome why;
 };
 
@@ -87,6 +89,16 @@ on_ended(struct tunnel *t, enum outcome why, int error_number)
 }
 
 static void
+on_half_closed(struct tunnel *t)
+{
+	struct rig *r = (struct rig *)(void *)t;
+
+	assert_false(r->half_closed); /* once */
+	assert_true(tunnel_is_half_closed(t));
+	r->half_closed = true;
+}
+
+static void
 rig_init(struct rig *r, unsigned pipes)
 {
 	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
@@ -101,7 +113,7 @@ rig_init(struct rig *r, unsigned pipes)
 	pipe_pool_init(&r->relay.pipes, pipes);
 	tcp_pair(&c, &r->client);
 	tcp_pair(&u, &r->upstream);
-	tunnel_init(&r->tunnel, &r->relay, on_ended);
+	tunnel_init(&r->tunnel, &r->relay, on_ended, on_half_closed);
 	assert_true(loop_watch(
 	    r->relay.loop, &r->tunnel.client.watch, c, all, on_client));
 	assert_true(loop_watch(
@@ -242,6 +254,7 @@ check_bulk(unsigned pipes)
 	rig_init(&r, pipes);
 	rig_run(&r, peers_bulk);
 	assert_int_equal(r.why, OUTCOME_CLIENT_CLOSED);
+	assert_true(r.half_closed);
 	assert_int_equal(r.tunnel.client.bytes, BULK);
 	assert_int_equal(r.tunnel.upstream.bytes, MEGABYTE / 2);
 	assert_int_equal(counter_get(&r.bytes_up), BULK);
@@ -293,6 +306,7 @@ test_megabyte_up_after_the_upstream_fin(void **state)
 	rig_run(&r, peers_upstream_ends_first);
 	assert_int_equal(r.why, OUTCOME_UPSTREAM_CLOSED);
 	assert_int_equal(r.tunnel.client.bytes, MEGABYTE);
+	assert_true(r.half_closed);
 	rig_fini(&r);
 }
 
@@ -476,6 +490,17 @@ test_reset_with_bytes_waiting_frees_them(void **state)
 	}
 }
 
+static bool
+is_prompt(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	assert_int_equal(
+	    getsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+	return on != 0;
+}
+
 static void *
 peers_first_bytes(void *arg)
 {
@@ -483,6 +508,8 @@ peers_first_bytes(void *arg)
 
 	expect_pattern(r->upstream, 0, 3000);
 	expect_end(r->upstream);
+	/* More than the first flight has passed: nothing waits for an ACK. */
+	assert_true(is_prompt(r->tunnel.upstream.watch.fd));
 	assert_int_equal(shutdown(r->upstream, SHUT_WR), 0);
 	expect_end(r->client);
 	return NULL;
@@ -499,11 +526,111 @@ test_first_bytes_of_the_owner_go_first(void **state)
 	for (size_t i = 0; i < sizeof(first); i++)
 		first[i] = pattern(i);
 	assert_true(tunnel_send_up(&r.tunnel, span_of(first, sizeof(first))));
+	assert_false(is_prompt(r.tunnel.upstream.watch.fd));
 	send_pattern(r.client, 2000, 3000);
 	assert_int_equal(shutdown(r.client, SHUT_WR), 0);
 	rig_run(&r, peers_first_bytes);
 	assert_int_equal(r.why, OUTCOME_CLIENT_CLOSED);
 	assert_int_equal(r.tunnel.client.bytes, 3000);
+	rig_fini(&r);
+}
+
+static void
+wait_for_events(int fd, short events)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_not_equal(p.revents & (events | POLLERR | POLLHUP), 0);
+}
+
+/* The relay meets one byte of the client's, now. */
+static void
+client_sends_a_byte(struct rig *r)
+{
+	assert_int_equal(send(r->client, "x", 1, MSG_NOSIGNAL), 1);
+	wait_for_events(r->tunnel.client.watch.fd, POLLIN);
+	tunnel_on_event(&r->tunnel, &r->tunnel.client, EPOLLIN);
+}
+
+static void *
+peers_read_all(void *arg)
+{
+	struct rig *r = arg;
+
+	/* The client goes on talking; nobody is there to hear it. */
+	for (size_t at = 0; at < 60000; at += 1000) {
+		assert_int_equal(send(r->client, "x", 1, MSG_NOSIGNAL), 1);
+		expect_pattern(r->client, at, at + 1000);
+	}
+	expect_end(r->client);
+	assert_int_equal(shutdown(r->client, SHUT_WR), 0);
+	return NULL;
+}
+
+/* An origin that answers and closes for good resets what still comes, such as
+ * a window update of HTTP/2: what it has said before waits for a slow client
+ * all the same. */
+static void
+test_bytes_of_an_origin_that_has_left_reach_a_slow_client(void **state)
+{
+	const int small = 4096;
+
+	(void)state;
+	for (unsigned pipes = 0; pipes < 2; pipes++) {
+		struct rig r;
+		int up;
+
+		rig_init(&r, pipes);
+		up = r.tunnel.upstream.watch.fd;
+		(void)setsockopt(r.tunnel.client.watch.fd, SOL_SOCKET,
+		    SO_SNDBUF, &small, sizeof(small));
+		(void)setsockopt(
+		    r.client, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+		send_pattern(r.upstream, 0, 60000);
+		(void)close(r.upstream);
+		r.upstream = -1;
+		wait_for_events(up, POLLRDHUP);
+		tunnel_on_event(
+		    &r.tunnel, &r.tunnel.upstream, EPOLLIN | EPOLLRDHUP);
+		client_sends_a_byte(&r);
+		wait_for_events(up, POLLERR); /* the answer to that byte */
+		client_sends_a_byte(&r);
+		assert_false(r.ended);
+		rig_run(&r, peers_read_all);
+		assert_int_equal(r.why, OUTCOME_UPSTREAM_CLOSED);
+		rig_fini(&r);
+	}
+}
+
+static void *
+peers_read_before_reset(void *arg)
+{
+	struct rig *r = arg;
+
+	expect_pattern(r->client, 0, 100);
+	expect_reset(r->client);
+	return NULL;
+}
+
+/* As when a server refuses a handshake by an alert and closes: the client's
+ * next bytes may meet the reset before the alert has been looked at. */
+static void
+test_last_words_before_a_reset_are_passed_on(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 8);
+	client_sends_a_byte(&r);
+	wait_for_events(r.upstream, POLLIN);
+	send_pattern(r.upstream, 0, 100);
+	(void)close(r.upstream); /* with a byte unread: a reset */
+	r.upstream = -1;
+	wait_for_events(r.tunnel.upstream.watch.fd, POLLERR);
+	client_sends_a_byte(&r);
+	rig_run(&r, peers_read_before_reset);
+	assert_int_equal(r.why, OUTCOME_UPSTREAM_RESET);
 	rig_fini(&r);
 }
 
@@ -518,8 +645,12 @@ main(void)
 	    cmocka_unit_test(test_reset_right_behind_bytes),
 	    cmocka_unit_test(test_reset_of_a_side_that_had_ended_is_its_end),
 	    cmocka_unit_test(test_reset_with_bytes_waiting_frees_them),
+	    cmocka_unit_test(
+		test_bytes_of_an_origin_that_has_left_reach_a_slow_client),
+	    cmocka_unit_test(test_last_words_before_a_reset_are_passed_on),
 	    cmocka_unit_test(test_first_bytes_of_the_owner_go_first),
 	};
 
+	(void)signal(SIGPIPE, SIG_IGN); /* as in the program: see serve.c */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
