@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -158,4 +159,10 @@ main_attempt(const struct tcp_result *tcp)
 			best = a;
 	}
 	return best;
+}
+
+bool
+is_own_shortage(int err)
+{
+	return err == EMFILE || err == ENFILE;
 }

@@ -72,6 +72,9 @@ bool is_genuine(const struct target *t, const struct tls_result *tls);
  * there was none. */
 const struct tcp_attempt *main_attempt(const struct tcp_result *tcp);
 
+/* No descriptor was left here: nothing was sent, so nobody is to blame. */
+bool is_own_shortage(int err);
+
 /* Any answer of this question list with addresses? */
 bool dns_has_answer(const struct dns_result *d);
 /* The question that tells most about a failure; never NULL. */

@@ -267,7 +267,8 @@ cause_dns_failed(const struct rule_ctx *c, struct match *m)
 	const struct dns_result *d = &c->r->dns;
 	const struct dns_query *q = dns_telling(d);
 
-	if (c->proxied || dns_has_answer(d) || q->status == DNS_NOT_ASKED)
+	if (c->proxied || dns_has_answer(d) || q->status == DNS_NOT_ASKED ||
+	    (q->status == DNS_DOWN && is_own_shortage(q->err)))
 		return false;
 	match_begin(m, c, failed_id(q->status));
 	fact_server(m, q);
@@ -498,7 +499,8 @@ cause_proxy_name(const struct rule_ctx *c, struct match *m)
 	const struct dns_result *d = &c->r->dns;
 	const struct dns_query *q = dns_telling(d);
 
-	if (!c->proxied || dns_has_answer(d) || q->status == DNS_NOT_ASKED)
+	if (!c->proxied || dns_has_answer(d) || q->status == DNS_NOT_ASKED ||
+	    (q->status == DNS_DOWN && is_own_shortage(q->err)))
 		return false;
 	match_begin(m, c, FINDING_PX_NAME);
 	fact_server(m, q);

@@ -270,7 +270,7 @@ cause_http_failed(const struct rule_ctx *c, struct match *m)
 	bool h2;
 
 	if (h->end == HTTP_NOT_TRIED || h->end == HTTP_ANSWER ||
-	    h->time.end == PHASE_INTERRUPTED)
+	    h->time.end == PHASE_INTERRUPTED || is_own_shortage(h->err))
 		return false;
 	h2 = h->http11_works == TRI_YES;
 	(void)begin(c, m, h2 ? FINDING_HTTP_H2 : FINDING_HTTP_CUT);

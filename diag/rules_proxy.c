@@ -181,11 +181,24 @@ tls_leg_cause(const struct rule_ctx *c, struct match *m)
 	return true;
 }
 
+/* Our handshake goes on whatever the certificate; other programs stop there,
+ * and see nothing of what came after it. */
+static bool
+tls_leg_is_bad(const struct rule_ctx *c)
+{
+	const struct tls_result *tls = &c->r->proxy.tls;
+
+	return c->path->proxy.kind == PROXY_HTTPS && tls->end == TLS_FINISHED &&
+	       (!tls->verified || !tls->name_matches);
+}
+
 bool
 cause_proxy_answer(const struct rule_ctx *c, struct match *m)
 {
 	if (!c->proxied)
 		return false;
+	if (tls_leg_is_bad(c))
+		return tls_leg_cause(c, m);
 	switch (c->r->proxy.end) {
 	case PROXY_STATUS:
 		return status_cause(c, m);

@@ -52,7 +52,8 @@ cause_tcp(const struct rule_ctx *c, struct match *m)
 	const struct tcp_attempt *a = main_attempt(tcp);
 
 	if (c->proxied || a == NULL || a->end == TCP_OPEN ||
-	    tcp->time.end == PHASE_DONE || tcp->time.end == PHASE_INTERRUPTED)
+	    tcp->time.end == PHASE_DONE || tcp->time.end == PHASE_INTERRUPTED ||
+	    is_own_shortage(a->err))
 		return false;
 	match_begin(m, c, tcp_finding(a->end));
 	attempt_facts(m, a);
@@ -70,7 +71,8 @@ cause_proxy_connect(const struct rule_ctx *c, struct match *m)
 	const struct tcp_attempt *a = main_attempt(tcp);
 
 	if (!c->proxied || a == NULL || a->end == TCP_OPEN ||
-	    tcp->time.end == PHASE_DONE || tcp->time.end == PHASE_INTERRUPTED)
+	    tcp->time.end == PHASE_DONE || tcp->time.end == PHASE_INTERRUPTED ||
+	    is_own_shortage(a->err))
 		return false;
 	match_begin(m, c, FINDING_PX_CONN);
 	attempt_facts(m, a);

@@ -173,7 +173,12 @@ cause_tls_handshake(const struct rule_ctx *c, struct match *m)
 	case TLS_CLOSED:
 		return is_size(b) ? big_hello(c, m) : closed(c, m);
 	case TLS_SILENT:
-		return is_size(b) ? big_hello(c, m) : silent(c, m);
+		/* Bytes that nobody acknowledged: it is the packets that do
+		 * not fit, not the hello. */
+		return is_size(b) && (c->proxied || !tls->figures.known ||
+					 tls->figures.unacked == 0)
+			   ? big_hello(c, m)
+			   : silent(c, m);
 	case TLS_PLAINTEXT:
 		(void)begin(c, m, FINDING_TLS_PLAIN);
 		fact_bytes(m, "bytes", tls->first_bytes, tls->first_byte_count);
@@ -384,8 +389,10 @@ remark_tls_alpn(const struct rule_ctx *c, struct match *m)
 {
 	const struct tls_result *tls = &c->r->tls;
 
+	/* A certificate that is not trusted is the cause, and ALPN follows. */
 	if (!is_iot(c) || tls->end != TLS_FINISHED || tls->alpn[0] != '\0' ||
-	    tls->alpn_offered[0] == '\0' || !tls->name_matches)
+	    tls->alpn_offered[0] == '\0' || !tls->verified ||
+	    !tls->name_matches)
 		return false;
 	(void)begin(c, m, FINDING_TLS_ALPN);
 	fact_set(&m->facts, "offered", tls->alpn_offered);

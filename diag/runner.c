@@ -14,6 +14,7 @@ enum {
 };
 
 static const uint64_t interception_wait_ns = 800000000ULL;
+static const uint64_t own_dns_wait_ns = 1000000000ULL;
 
 struct work {
 	struct runner *runner;
@@ -233,8 +234,14 @@ work_begin(struct work *w)
 	const struct runner *r = w->runner;
 	struct ipaddr literal;
 
+	uint64_t timeout = r->plan->options->timeout_ns;
+
 	w->begun = true;
-	w->job.deadline_ns = clock_now_ns() + r->plan->options->timeout_ns;
+	/* Behind a proxy it is usual that nobody here knows the name, or even
+	 * that nobody answers: it is worth a word, and no waiting. */
+	w->job.deadline_ns =
+	    clock_now_ns() +
+	    (timeout < own_dns_wait_ns ? timeout : own_dns_wait_ns);
 	if (path_has_proxy(w->job.path) &&
 	    !ipaddr_parse(&literal, span_str(w->job.target->at.host.text)) &&
 	    !probe_own_dns.start(&w->own_dns, &w->job, on_own_dns, w))

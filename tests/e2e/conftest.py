@@ -2,7 +2,7 @@
 """The frame of the end-to-end tests: one lab a run, one gateway a test.
 
 Nothing is skipped: a machine that cannot make the lab fails the run and says
-why. SEKISHO_PROXY names the binary under test.
+why. SEKISHO_PROXY and SEKISHO_DIAG name the binaries under test.
 """
 
 import os
@@ -14,8 +14,11 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
-pytest.register_assert_rewrite("drivers", "tunnels", "lab.gateway")
+pytest.register_assert_rewrite("drivers", "faults", "tunnels", "lab.diag",
+                               "lab.gateway")
 
+from faults import World  # noqa: E402
+from lab.diag import Diag  # noqa: E402
 from lab.lab import Lab, LabError  # noqa: E402
 from tunnels import Tunnel  # noqa: E402
 
@@ -59,6 +62,21 @@ def lab(the_lab):
     """The session's lab, with nothing left over from the test before."""
     the_lab.reset()
     return the_lab
+
+
+@pytest.fixture
+def diag():
+    """Starts sekisho-diag; what still runs after the test is ended."""
+    one = Diag(binary_from("SEKISHO_DIAG", "build/dev/sekisho-diag"))
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def world(lab, diag, start_gateway):
+    """A place to break something in, and to look from."""
+    with World(lab, diag, start_gateway) as one:
+        yield one
 
 
 @pytest.fixture

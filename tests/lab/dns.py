@@ -17,9 +17,9 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import List, Tuple
+from typing import List, Optional, Tuple
 
-A, CNAME, SOA, AAAA = 1, 5, 6, 28
+A, CNAME, SOA, AAAA, OPT = 1, 5, 6, 28, 41
 _TYPES = {A: "A", AAAA: "AAAA", CNAME: "CNAME", SOA: "SOA"}
 NOERROR, FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = range(6)
 
@@ -40,6 +40,11 @@ class Reply:
     raw: bytes = b""  # sent instead, behind the query's own id
     wrong_id: bool = False
     rotate: bool = False  # another address first each time
+    only_first: bool = False  # of the addresses, with rotate: only one
+    ede: Optional[Tuple[int, str]] = None  # RFC 8914, to askers with EDNS
+    with_edns: Optional["Reply"] = None  # instead, to askers with EDNS
+    with_cd: Optional["Reply"] = None  # instead, when checking is disabled
+    silent_tcp: bool = False  # over TCP, silence
 
 
 def addresses(*which, **kw):
@@ -121,7 +126,24 @@ def _record(owner, rtype, ttl, data):
                                              len(data)) + data)
 
 
-def build_answer(query, reply, udp, first=0):
+def _options(ede):
+    """An OPT record (RFC 6891) with an extended error in it."""
+    code, text = ede
+    data = struct.pack("!H", code) + text.encode()
+    data = struct.pack("!HH", 15, len(data)) + data
+    return b"\0" + struct.pack("!HHIH", OPT, 1232, 0, len(data)) + data
+
+
+def choose(reply, flags, has_edns):
+    """The reply that fits how the question was asked."""
+    if reply.with_cd and flags & 0x0010:
+        return reply.with_cd
+    if reply.with_edns and has_edns:
+        return reply.with_edns
+    return reply
+
+
+def build_answer(query, reply, udp, first=0, has_edns=False):
     """The packet that says what reply says to a parsed query."""
     ident, flags, name, qtype, question = query
     if reply.wrong_id:
@@ -141,6 +163,7 @@ def build_answer(query, reply, udp, first=0):
              if qtype == (A if a.version == 4 else AAAA)]
     if reply.rotate and found:
         found = found[first % len(found):] + found[:first % len(found)]
+        found = found[:1] if reply.only_first else found
     records += [_record(owner, qtype, reply.ttl, a.packed) for a in found]
     authority = []
     if not found and reply.rcode in (NOERROR, NXDOMAIN):
@@ -149,9 +172,10 @@ def build_answer(query, reply, udp, first=0):
                struct.pack("!IIIII", 1, 3600, 600, 86400, reply.ttl))
         authority.append(_record(name.split(".", 1)[-1] or ".", SOA,
                                  reply.ttl, soa))
+    extra = [_options(reply.ede)] if reply.ede and has_edns else []
     return (struct.pack("!HHHHHH", ident, head_flags, 1, len(records),
-                        len(authority), 0) +
-            question + b"".join(records) + b"".join(authority))
+                        len(authority), len(extra)) +
+            question + b"".join(records + authority + extra))
 
 
 @dataclass
@@ -193,7 +217,8 @@ class DnsServer(threading.Thread):
 
     def script(self, name, *replies):
         """From now on name answers these in turn; the last one stays. Each
-        query type goes through them on its own."""
+        query type goes through them on its own. "*.zone" stands for every
+        name below that has no word of its own."""
         with self._lock:
             self._scripts[name.lower()] = _Script(list(replies))
 
@@ -312,6 +337,14 @@ class DnsServer(threading.Thread):
             del buffer[:2 + size]
             self._answer(packet, "tcp", send)
 
+    def _find(self, name):
+        """The script of a name, or of the wildcard next above it."""
+        script = self._scripts.get(name) or self._base.get(name)
+        while not script and "." in name:
+            name = name.partition(".")[2]
+            script = self._scripts.get("*." + name)
+        return script
+
     def _answer(self, packet, transport, send):
         query = parse_query(packet)
         if query is None:
@@ -320,7 +353,7 @@ class DnsServer(threading.Thread):
         type_name = _TYPES.get(qtype, str(qtype))
         with self._lock:
             self._queries[(name, type_name, transport)] += 1
-            script = self._scripts.get(name) or self._base.get(name)
+            script = self._find(name)
             turn, reply = 0, nxdomain()
             if script:
                 turn = script.used[type_name]
@@ -328,9 +361,13 @@ class DnsServer(threading.Thread):
                 # The retry over TCP belongs to the same answer.
                 if not (reply.truncated and transport == "udp"):
                     script.used[type_name] += 1
-            if reply.silent:
+            # The last two bytes of the head count the additional records.
+            has_edns = packet[10:12] != b"\0\0"
+            reply = choose(reply, query[1], has_edns)
+            if reply.silent or reply.silent_tcp and transport == "tcp":
                 return
-            answer = build_answer(query, reply, transport == "udp", turn)
+            answer = build_answer(query, reply, transport == "udp", turn,
+                                  has_edns)
             if reply.held:
                 self._held.append((send, answer))
                 return

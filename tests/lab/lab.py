@@ -19,9 +19,11 @@ if __name__ == "__main__":
 from lab import dns, facts, netns
 from lab.ca import Authority
 from lab.dns import DnsServer
+from lab.inspector import Inspector
 from lab.gateway import Gateway, wait_for
 from lab.netns import LabError, Namespace
 from lab.origins import Origins
+from lab.parent import ParentProxy
 from lab.router import Router
 
 __all__ = ["Lab", "LabError", "wait_for"]
@@ -102,6 +104,67 @@ class Lab:
                          f"{facts.INTERNET_ADDRESS}",
                          namespace=self.gateway.name)
 
+    def parent(self, temper=None, port=8080, **kw):
+        """A corporate proxy that clients reach at the gateway's inner
+        address, and the gateway too; use it as a context manager."""
+        if temper:
+            kw["temper"] = temper
+        return ParentProxy(self.gateway, self.gateway, facts.GATEWAY_INSIDE,
+                           port, **kw)
+
+    def inspector(self, **kw):
+        """A firewall that opens TLS, on the way out of the gateway's
+        namespace; use it as a context manager."""
+        return Inspector(self.internet, self.new_folder("inspector"), **kw)
+
+    @contextlib.contextmanager
+    def route(self, line, namespace=None, family=4):
+        """While the block runs, the gateway's namespace has a route more:
+        "prohibit 52.94.0.0/16", "unreachable default" ..."""
+        name = (namespace or self.gateway).name
+        if family == 6:
+            netns.ip6(name, f"route add {line} metric 1")
+        else:
+            netns.ip(f"route add {line}", namespace=name)
+        try:
+            yield
+        finally:
+            if family == 6:
+                netns.ip6(name, f"route del {line} metric 1")
+            else:
+                netns.ip(f"route del {line}", namespace=name)
+
+    @contextlib.contextmanager
+    def full_queue(self, address, port=443):
+        """While the block runs, a listener that never accepts and whose queue
+        is full: the kernel drops every further SYN."""
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self.internet.listen(address, port,
+                                                     backlog=0))
+            for _ in range(3):
+                sock = stack.enter_context(self.gateway.socket())
+                sock.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    sock.connect((address, port))
+            wait_for(lambda: any(
+                row.local_port == port and row.state == 10 and
+                row.receive_queue for row in self.internet.tcp_table()),
+                "a full queue")
+            yield
+
+    @contextlib.contextmanager
+    def hijacked_dns(self):
+        """While the block runs, every DNS query that leaves is answered by
+        the lab's server, whoever it was sent to."""
+        self.internet.nft("table inet hijack {", "chain in {",
+                          "type nat hook prerouting priority -100;",
+                          'iifname { "wan", "path" } udp dport 53 redirect',
+                          "}", "}")
+        try:
+            yield
+        finally:
+            self.internet.clear_rules()
+
     @contextlib.contextmanager
     def private_prefix(self, prefix):
         """While the block runs, prefix is served by the internet namespace,
@@ -143,8 +206,14 @@ class Lab:
             ["wan"], [
                 f"route add local {facts.INTERNET_PREFIX} dev lo",
                 f"-6 route add local {facts.INTERNET_PREFIX6} dev lo"])
-        # A client asks no DNS server: its gateway does.
-        self.client.set_resolvers("10.200.0.99")
+        for namespace in self.namespaces:
+            # Errors by ICMP are what is tested: none may be held back.
+            namespace.run(["sysctl", "-eqw", "net.ipv4.icmp_ratelimit=0",
+                           "net.ipv4.icmp_msgs_burst=100000",
+                           "net.ipv6.icmp.ratelimit=0"])
+        # A client has no DNS server that knows the outside: its gateway
+        # asks. Nothing listens there, which the kernel says at once.
+        self.client.set_resolvers(facts.GATEWAY_INSIDE)
         self.gateway.set_resolvers(facts.DNS_ADDRESS, facts.DNS_ADDRESS2)
         self.internet.set_resolvers(facts.DNS_ADDRESS)
 
@@ -160,7 +229,8 @@ class Lab:
 
     def _make_dns(self):
         udp, tcp = [], []
-        for address in (facts.DNS_ADDRESS, facts.DNS_ADDRESS2):
+        for address in (facts.DNS_ADDRESS, facts.DNS_ADDRESS2,
+                        facts.INTERNET_ADDRESS):
             sock = self.internet.socket(kind=socket.SOCK_DGRAM)
             sock.bind((address, 53))
             udp.append(sock)

@@ -9,6 +9,7 @@ is read, so "nothing was opened" can be asserted.
 
 import asyncio
 import base64
+import contextlib
 import email.utils
 import hashlib
 import json
@@ -18,11 +19,13 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Dict
 
-from . import facts
+from . import facts, peers
 
 _REASON = {200: "OK", 204: "No Content", 307: "Temporary Redirect",
            400: "Bad Request", 401: "Unauthorized", 403: "Forbidden",
-           404: "Not Found", 405: "Method Not Allowed"}
+           404: "Not Found", 405: "Method Not Allowed",
+           429: "Too Many Requests", 500: "Internal Server Error",
+           502: "Bad Gateway", 503: "Service Unavailable"}
 MQTT_ALPN = ("x-amzn-mqtt-ca", "mqtt")
 _BODY_MAX = 64 * 1024 * 1024
 LAYER = b"lab layer " * 1000
@@ -194,10 +197,12 @@ class Origins(threading.Thread):
         self._loop = asyncio.new_event_loop()
         self._lock = threading.Lock()
         self._contexts, self._overrides = {}, {}
+        self._taken, self._shown = {}, {}
         self._connections, self._bytes = Counter(), Counter()
         self._tasks = set()
         self._default_host = "example.com"
         self._listeners = []
+        self._namespace = namespace
         for endpoint in facts.ENDPOINTS:
             for address in filter(None, (endpoint.ipv4, endpoint.ipv6)):
                 sock = namespace.listen(address, 443)
@@ -218,17 +223,46 @@ class Origins(threading.Thread):
         with self._lock:
             return self._bytes[host]
 
+    # Until reset(); host None stands for every host without a word of its own
+
     def respond(self, host, response):
-        """host answers every request with this Response until reset()."""
+        """host answers every request with this Response, or with what
+        response(endpoint, request) gives."""
         with self._lock:
             self._overrides[host] = response
 
+    def take(self, host, peer):
+        """Each connection of host is given to a function of peers.py."""
+        with self._lock:
+            self._taken[host] = peer
+
+    def show(self, host, context):
+        """host uses this TLS context instead of its own."""
+        with self._lock:
+            self._shown[host] = context
+
+    @contextlib.contextmanager
+    def also_at(self, address, host, port=443):
+        """While the block runs, host is served at this address too."""
+        sock = self._namespace.listen(address, port)
+        sock.setblocking(False)
+        future = asyncio.run_coroutine_threadsafe(
+            self._accept(sock, facts.BY_HOST[host]), self._loop)
+        try:
+            yield
+        finally:
+            future.cancel()
+            # The loop closes it, in whose selector it is.
+            self._loop.call_soon_threadsafe(sock.close)
+
     def reset(self):
-        """Forgets counts and overrides."""
+        """Forgets counts and everything that was said."""
         with self._lock:
             self._connections.clear()
             self._bytes.clear()
             self._overrides.clear()
+            self._taken.clear()
+            self._shown.clear()
 
     def close(self):
         """Ends every connection and the thread."""
@@ -260,13 +294,42 @@ class Origins(threading.Thread):
             conn, _ = await self._loop.sock_accept(listener)
             with self._lock:
                 self._connections[endpoint.host] += 1
-            serve = self._serve_raw if endpoint.kind in _RAW else \
-                self._serve_tls
-            self._spawn(serve(conn, endpoint))
+                peer = self._word(self._taken, endpoint.host)
+            if peer:
+                threading.Thread(target=self._give, name="lab-peer",
+                                 args=(peer, conn, endpoint),
+                                 daemon=True).start()
+            else:
+                self._serve(conn, endpoint)
+
+    @staticmethod
+    def _word(words, host):
+        """What was said about host, or about all; None: nothing."""
+        return words.get(host, words.get(None))
+
+    def _serve(self, conn, endpoint):
+        serve = self._serve_raw if endpoint.kind in _RAW else \
+            self._serve_tls
+        self._spawn(serve(conn, endpoint))
+
+    def _give(self, peer, conn, endpoint):
+        """Runs in a thread of its own."""
+        try:
+            if peer(peers.patient(conn), endpoint) is peers.PASS:
+                conn.setblocking(False)
+                self._loop.call_soon_threadsafe(self._serve, conn, endpoint)
+                return
+        except OSError:
+            pass  # the other side has gone
+        conn.close()
 
     def _context(self, host, kind):
         """The TLS context of a host; certificates are made when first
         asked for, which keeps the start of the lab short."""
+        with self._lock:
+            shown = self._word(self._shown, host)
+        if shown:
+            return shown
         if host not in self._contexts:
             alpn = ("http/1.1",)
             if kind == "mqtt":
@@ -320,7 +383,9 @@ class Origins(threading.Thread):
                 return
             self._count(endpoint, len(request.body))
             with self._lock:
-                response = self._overrides.get(endpoint.host)
+                response = self._word(self._overrides, endpoint.host)
+            if callable(response):
+                response = response(endpoint, request)
             if response is None:
                 response = _ANSWERS[endpoint.kind](endpoint, request)
             writer.write(_render(request, response))

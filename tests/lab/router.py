@@ -93,13 +93,16 @@ class Router(threading.Thread):
 
     delay        seconds that each packet is kept, in each direction
     lose_every   every n-th packet is lost; 0: none
-    swallow      packets above so many bytes vanish, without ICMP; 0: none
+    swallow_up   packets above so many bytes vanish on the way to the
+                 internet, without ICMP; 0: none
+    swallow_down the same on the way back
     reset_names  server names whose ClientHello gets both ends a RST
     """
 
     def __init__(self, near, far, near_addresses):
         super().__init__(name="lab-router", daemon=True)
-        self.delay, self.lose_every, self.swallow = 0.0, 0, 0
+        self.delay, self.lose_every = 0.0, 0
+        self.swallow_up = self.swallow_down = 0
         self.reset_names = set()
         self.carried = self.lost = self.swallowed = self.resets = 0
         self._near_ns, self._far_ns = near, far
@@ -130,6 +133,15 @@ class Router(threading.Thread):
         self._stop_in.close()
         self._stop_out.close()
 
+    @property
+    def swallow(self):
+        """Both ways at once."""
+        return max(self.swallow_up, self.swallow_down)
+
+    @swallow.setter
+    def swallow(self, limit):
+        self.swallow_up = self.swallow_down = limit
+
     def run(self):
         with selectors.DefaultSelector() as selector:
             selector.register(self._near, selectors.EVENT_READ, self._far)
@@ -154,7 +166,9 @@ class Router(threading.Thread):
             self._judge(Packet(raw), source, target)
 
     def _judge(self, packet, source, target):
-        if self.swallow and len(packet.raw) > self.swallow:
+        limit = self.swallow_up if source == self._near else \
+            self.swallow_down
+        if limit and len(packet.raw) > limit:
             self.swallowed += 1
             return
         if packet.tcp and packet.payload[:1] == b"\x16" and any(
