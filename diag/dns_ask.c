@@ -19,7 +19,7 @@ enum {
 	MS = 1000000, /* nanoseconds */
 };
 
-static const uint64_t try_least_ns = 200ULL * MS, try_most_ns = 2000ULL * MS,
+static const uint64_t try_least_ns = 200ULL * MS, try_most_ns = 1000ULL * MS,
 		      further_most_ns = 1000ULL * MS;
 
 enum stage {

@@ -417,6 +417,11 @@ read_socks(struct probe *p, int *err)
 	}
 	want = socks_length(p);
 	if (want == 0) {
+		/* What else has come helps to see who is there. */
+		b = (struct io_buf){.ptr = p->in_buf + p->in_len,
+		    .len = sizeof(p->in_buf) - p->in_len};
+		if (conn_read(&p->job->conn, &b) == IO_DONE)
+			p->in_len += b.got;
 		keep_first(p->out, p->in_buf, p->in_len);
 		probe_end(p, PROXY_GARBAGE, PHASE_FAILED);
 	} else if (p->in_len == want) {

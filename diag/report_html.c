@@ -183,7 +183,7 @@ put_consequences(const struct html *h)
 static void
 put_changes(const struct html *h)
 {
-	if (h->run->changes == NULL)
+	if (h->run->baseline_time[0] == '\0')
 		return;
 	(void)fputs("<section aria-labelledby=\"h-changes\">"
 		    "<h2 id=\"h-changes\">",
@@ -192,6 +192,8 @@ put_changes(const struct html *h)
 	(void)fputc(' ', h->out);
 	markup_str(h->out, h->run->baseline_time);
 	(void)fputs("</h2><dl class=\"card facts\">\n", h->out);
+	if (h->run->change_count == 0)
+		(void)fputs("<dt>–</dt><dd></dd>", h->out);
 	for (size_t i = 0; i < h->run->change_count; i++) {
 		const struct change *c = &h->run->changes[i];
 

@@ -116,7 +116,7 @@ write_verdict(
 static void
 write_changes(struct json_out *j, const struct run *run)
 {
-	if (run->changes == NULL)
+	if (run->baseline_time[0] == '\0')
 		return;
 	json_open(j, "baseline", '{');
 	json_str(j, "time", run->baseline_time);

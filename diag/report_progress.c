@@ -66,7 +66,7 @@ write_begin(struct progress_view *v)
 	text_char(&out, ' ');
 	text_u64(&out, v->plan->target_count);
 	text_char(&out, ' ');
-	text_str(&out, page_word(&v->page, WORD_ENDPOINTS));
+	text_str(&out, page_word(&v->page, WORD_UNIT_HOSTS));
 	text_str(&out, ", ");
 	text_str(&out, page_word(&v->page, WORD_AT_MOST));
 	text_char(&out, ' ');

@@ -296,7 +296,7 @@ write_changes(const struct text_report *r)
 {
 	const struct page *p = &r->page;
 
-	if (r->run->changes == NULL)
+	if (r->run->baseline_time[0] == '\0')
 		return;
 	(void)fputc('\n', p->out);
 	page_ink(p, INK_BOLD, page_word(p, WORD_CHANGES));

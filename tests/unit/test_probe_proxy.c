@@ -568,8 +568,9 @@ socks_spoken_to_a_web_server(void **state)
 	(void)state;
 	case_run_to(c, PHASE_PROXY);
 	assert_int_equal(c->result->proxy.end, PROXY_GARBAGE);
-	assert_true(c->result->proxy.first_byte_count >= 1);
-	assert_int_equal(c->result->proxy.first_bytes[0], 'H');
+	assert_int_equal(c->result->proxy.first_byte_count, 28);
+	assert_memory_equal(c->result->proxy.first_bytes,
+	    "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
 	case_free(c);
 	peer_free(peer);
 }

@@ -52,7 +52,7 @@ test_plain(void **state)
 	char *text = shown("healthy", false, false);
 
 	(void)state;
-	assert_string_equal(text, "Checking 9 Endpoints, at most 20 s\n"
+	assert_string_equal(text, "Checking 9 hosts, at most 20 s\n"
 				  "9/9 done after 8 ms\n");
 	free(text);
 }
