@@ -118,6 +118,9 @@ rtt_of(const struct endpoint_result *r)
 
 	if (a == NULL || a->end != TCP_OPEN || a->time_ns == 0)
 		return UINT32_MAX;
+	/* The kernel's own measure of the SYN holds no wait of ours. */
+	if (a->figures.known && a->figures.rtt_us > 0)
+		return a->figures.rtt_us;
 	return (uint32_t)(a->time_ns / 1000 < UINT32_MAX ? a->time_ns / 1000
 							 : UINT32_MAX);
 }

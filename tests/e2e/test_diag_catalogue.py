@@ -34,7 +34,7 @@ ALONE = {
 NOT_HERE = {
     "GKE-META": "only where the firmware says Google Compute Engine",
     "HTTP-IDLE": "takes as long as the idle time of a firewall: minutes",
-    "HTTP-UPLOAD": "no body is offered: without credentials S3 refuses it unread",
+    "HTTP-UPLOAD": "no body is offered: S3 refuses strangers unread",
     "TCP-OTHER": "for an errno that no rule names: no symptom is its own",
 }
 

@@ -9,6 +9,7 @@ import pytest
 from faults import ALL, CONTAINER
 
 from lab import dns, parent, peers, wire
+from lab.serving import Node
 
 NEVER = threading.Event()
 SEEDS = range(5)
@@ -188,8 +189,6 @@ SOCKS = {"refuses": b"\x05\xff", "version": b"\x04\x00", "half": b"\x05",
 
 @pytest.mark.parametrize("data", SOCKS.values(), ids=SOCKS)
 def test_socks(world, data):
-    from lab.serving import Node
-
     async def serve(reader, writer):
         await reader.read(100)
         writer.write(data)

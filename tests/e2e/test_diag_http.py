@@ -11,7 +11,7 @@ from faults import (ALL, CONTAINER, REGISTRY, SENSOR, UPLOAD, Fault, host,
                     ids, run)
 
 from lab import facts, peers
-from lab.origins import Response
+from lab.origins import Response, usual
 
 WRONG_KEY = facts.API_KEY[:-6] + "zzzzzz"
 CDN = facts.REGISTRY_CDN
@@ -65,10 +65,8 @@ def clock_off(seconds):
 
 
 def _dated(seconds):
-    from lab.origins import _ANSWERS
-
     def answer(endpoint, request):
-        response = _ANSWERS[endpoint.kind](endpoint, request)
+        response = usual(endpoint, request)
         response.headers["Date"] = email.utils.formatdate(
             time.time() + seconds, usegmt=True)
         return response

@@ -10,6 +10,7 @@ import pytest
 from cryptography import x509
 
 from lab import ca, dns, facts, inspector, netns, parent, peers, wire
+from lab.origins import Response
 from test_lab import CONTAINER, answers, ask, get, rcode, tls
 
 ADDRESS = facts.BY_HOST[CONTAINER].ipv4
@@ -133,7 +134,6 @@ def test_client_certificate_is_demanded_late(lab):
 
 
 def test_answers_are_overridden_for_one_or_all(lab):
-    from lab.origins import Response
     lab.origins.respond(None, Response(429, b"", {"Retry-After": "7"}))
     lab.origins.respond(CONTAINER, lambda endpoint, request: Response(
         503, request.target.encode()))

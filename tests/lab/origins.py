@@ -151,6 +151,11 @@ _ANSWERS = {"json-api": _json_api, "mqtt": _json_api, "s3": _s3,
             "telemetry": _telemetry, "page": _page}
 
 
+def usual(endpoint, request):
+    """What the real service would answer."""
+    return _ANSWERS[endpoint.kind](endpoint, request)
+
+
 async def _read_request(reader):
     """One request, or None at a clean end."""
     try:
@@ -227,7 +232,7 @@ class Origins(threading.Thread):
 
     def respond(self, host, response):
         """host answers every request with this Response, or with what
-        response(endpoint, request) gives."""
+        response(endpoint, request) gives; None is its usual answer."""
         with self._lock:
             self._overrides[host] = response
 
@@ -387,7 +392,7 @@ class Origins(threading.Thread):
             if callable(response):
                 response = response(endpoint, request)
             if response is None:
-                response = _ANSWERS[endpoint.kind](endpoint, request)
+                response = usual(endpoint, request)
             writer.write(_render(request, response))
             await writer.drain()
             if request.headers.get("connection", "").lower() == "close":
