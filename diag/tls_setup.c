@@ -73,7 +73,8 @@ on_ct(const CT_POLICY_EVAL_CTX *ctx, const STACK_OF(SCT) * scts, void *arg)
 }
 
 /* OpenSSL's SSL_custom_ext_add_cb_ex has these parameters and these types. */
-/* NOLINTBEGIN(readability-function-size,readability-non-const-parameter) */
+/* NOLINTBEGIN(readability-function-size): OpenSSL's parameters */
+/* NOLINTBEGIN(readability-non-const-parameter): OpenSSL's types */
 static int
 add_filler(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
     size_t *len, X509 *x, size_t index, int *alert, void *arg)
@@ -93,7 +94,8 @@ add_filler(SSL *ssl, unsigned type, unsigned context, const unsigned char **out,
 	*len = sizeof(zeros);
 	return 1;
 }
-/* NOLINTEND(readability-function-size,readability-non-const-parameter) */
+/* NOLINTEND(readability-non-const-parameter): OpenSSL's types */
+/* NOLINTEND(readability-function-size): OpenSSL's parameters */
 
 /* --- one connection ------------------------------------------------------- */
 
