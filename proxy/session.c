@@ -236,7 +236,7 @@ session_on_head_timeout(struct timer *t)
 	if (s->intake == NULL)
 		session_close(s, false);
 	else
-		session_refuse(s, OUTCOME_HEADER_TIMEOUT, none, none);
+		session_refuse_request(s, OUTCOME_HEADER_TIMEOUT, none);
 }
 
 static void

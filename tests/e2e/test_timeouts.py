@@ -19,6 +19,16 @@ def test_request_head_that_never_ends(gateway, untouched, part):
     assert untouched()
 
 
+@pytest.mark.gateway({"limits.header_timeout": "300ms",
+                      "listener.clients": "192.168.7.0/24"})
+def test_stranger_whose_head_never_ends_is_told_that_he_is_one(gateway):
+    with gateway.connect() as sock:
+        sock.sendall(b"CONNECT exam")
+        answer = wire.parse_answer(wire.read_to_end(sock))
+    assert answer.status == 403
+    assert gateway.log_line(event="refused")["outcome"] == "denied_client"
+
+
 @pytest.mark.gateway({"tunnel.idle_timeout": "400ms"})
 def test_idle_tunnel_is_closed_on_both_sides(gateway, open_tunnel):
     tunnel = open_tunnel(gateway)
