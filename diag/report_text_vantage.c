@@ -62,7 +62,7 @@ add_phase(const struct text_report *r, struct text *out, enum phase phase)
 		return;
 	text_str(out, out->len > 0 ? ", " : "");
 	for (const char *c = phase_str(phase); *c != '\0'; c++)
-		text_char(out, *c >= 'a' && *c <= 'z' ? (char)(*c - 32) : *c);
+		text_char(out, ascii_upper(*c));
 	text_char(out, ' ');
 	add_ms(out, s.median_ns);
 	text_str(out, " / ");

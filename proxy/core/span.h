@@ -55,6 +55,14 @@ ascii_lower(char c)
 	return c;
 }
 
+static inline char
+ascii_upper(char c)
+{
+	if (c >= 'a' && c <= 'z')
+		return (char)(c - 'a' + 'A');
+	return c;
+}
+
 /* Whether a is text without regard to ASCII case. */
 static inline bool
 span_is_nocase(struct span a, const char *text)
