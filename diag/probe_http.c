@@ -38,6 +38,7 @@ struct probe {
 	struct timer deadline, curl_timer;
 	struct deferred later;
 	size_t head_bytes;
+	int socket_errno; /* why no socket was to be had; 0: it was */
 	bool head_done, enough, too_much;
 	probe_done_fn done;
 	void *arg;
@@ -239,6 +240,18 @@ end_of(const struct probe *p, CURLcode code, long err)
 	return HTTP_OTHER;
 }
 
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *at)
+{
+	struct probe *p = arg;
+	int fd = socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
+
+	(void)purpose;
+	if (fd < 0)
+		p->socket_errno = errno;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
 static void
 note_end(struct probe *p, CURLcode code)
 {
@@ -246,6 +259,9 @@ note_end(struct probe *p, CURLcode code)
 	long err = 0;
 
 	(void)curl_easy_getinfo(p->easy, CURLINFO_OS_ERRNO, &err);
+	/* libcurl forgets why it could not make a socket. */
+	if (p->socket_errno != 0)
+		err = p->socket_errno;
 	out->end = end_of(p, code, err);
 	out->curl_code = out->end == HTTP_ANSWER ? 0 : (int)code;
 	out->err = out->end == HTTP_ANSWER ? 0 : (int)err;
@@ -547,6 +563,9 @@ set_callbacks(struct probe *p)
 	(void)curl_easy_setopt(p->easy, CURLOPT_HEADERDATA, p);
 	(void)curl_easy_setopt(p->easy, CURLOPT_WRITEFUNCTION, on_body);
 	(void)curl_easy_setopt(p->easy, CURLOPT_WRITEDATA, p);
+	(void)curl_easy_setopt(
+	    p->easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	(void)curl_easy_setopt(p->easy, CURLOPT_OPENSOCKETDATA, p);
 	/* Not CURLOPT_NOSIGNAL: libcurl then guards itself against SIGPIPE. */
 	(void)curl_easy_setopt(
 	    p->easy, CURLOPT_USERAGENT, "sekisho-diag/" SEKISHO_VERSION);
