@@ -128,6 +128,18 @@ wait_for_sleep(const char *tid)
 	}
 }
 
+/* The thread has been given work: it has woken and waited again since. */
+static void
+wait_for_wake(const char *tid, uint64_t waits_before)
+{
+	uint64_t end = now_ms() + WAIT_MS;
+
+	while (waits_of(tid) == waits_before) {
+		assert_true(now_ms() < end);
+		(void)poll(NULL, 0, 2);
+	}
+}
+
 static void
 put(struct access_log *log)
 {
@@ -163,13 +175,14 @@ test_idle_thread_never_wakes(void **state)
 		/* Reading counters, and time, must not wake it. */
 		for (int i = 0; i < 1000; i++)
 			(void)access_log_dropped(log);
-		(void)poll(NULL, 0, 60); /* more than two of its pauses */
+		(void)poll(NULL, 0, 150); /* more than two of its pauses */
 		assert_true(sleeps_for_ever(tid));
 		assert_int_equal(waits_of(tid), waits);
 		if (round == 0)
 			put(log);
 		else
 			access_log_reopen(log);
+		wait_for_wake(tid, waits);
 	}
 	access_log_free(log);
 }
@@ -190,10 +203,11 @@ test_busy_thread_is_not_woken_per_line(void **state)
 	start_ms = now_ms();
 	for (int i = 0; i < LINES; i++)
 		put(log);
+	wait_for_wake(tid, waits);
 	wait_for_sleep(tid);
-	/* It waits once for each pause of 25 ms, which half a full ring cuts
+	/* It waits once for each pause of 50 ms, which half a full ring cuts
 	 * short (some twenty times here). One wake a line would be far more. */
-	pauses = (now_ms() - start_ms) / 25;
+	pauses = (now_ms() - start_ms) / 50;
 	assert_in_range(waits_of(tid) - waits, 1, 2 * pauses + 60);
 	access_log_free(log);
 }
