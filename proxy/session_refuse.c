@@ -120,7 +120,10 @@ session_refuse(
 
 	session_report_refusal(s, why, detail);
 	timer_clear(s->gate->relay.loop, &s->timer);
-	if (send(s->tunnel.client.watch.fd, answer, len, MSG_NOSIGNAL) < 0)
+	/* The FIN of session_linger() follows at once: let it ride on the
+	 * answer's last segment. */
+	if (send(s->tunnel.client.watch.fd, answer, len,
+		MSG_NOSIGNAL | MSG_MORE) < 0)
 		session_close(s, false);
 	else
 		session_linger(s);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
+
 enum {
 	IPV4_BYTES = 4,
 	IPV6_BYTES = 16,
@@ -147,13 +149,30 @@ ipaddr_parse(struct ipaddr *out, struct span text)
 	return true;
 }
 
+/* inet_ntop(3) goes through printf(3): too long a way for each tunnel's answer
+ * and log line. */
+static size_t
+format_v4(const uint8_t *bytes, char *buf)
+{
+	struct text t = text_in(buf, IPADDR_TEXT_MAX + 1);
+
+	for (size_t i = 0; i < 4; i++) {
+		if (i > 0)
+			text_char(&t, '.');
+		text_u64(&t, bytes[i]);
+	}
+	(void)text_end(&t);
+	return t.len;
+}
+
 size_t
 ipaddr_format(const struct ipaddr *a, char *buf)
 {
+	if (a->family == IP_V4)
+		return format_v4(a->bytes, buf);
 	buf[0] = '\0';
-	if (a->family != IP_NONE)
-		(void)inet_ntop(a->family == IP_V4 ? AF_INET : AF_INET6,
-		    a->bytes, buf, IPADDR_TEXT_MAX + 1);
+	if (a->family == IP_V6)
+		(void)inet_ntop(AF_INET6, a->bytes, buf, IPADDR_TEXT_MAX + 1);
 	return strlen(buf);
 }
 
