@@ -83,13 +83,10 @@ class Gateway:
         raise SystemExit("the gateway did not start")
 
     def pid(self):
-        """Of the gateway itself, below its wrapper."""
+        """Of the gateway itself, below its wrappers: the last of the line."""
         pid = self.process.pid
-        while not os.readlink(f"/proc/{pid}/exe").endswith("/sekisho-proxy"):
-            children = pathlib.Path(
-                f"/proc/{pid}/task/{pid}/children").read_text().split()
-            if not children:
-                raise SystemExit("the gateway is gone")
+        while children := pathlib.Path(
+                f"/proc/{pid}/task/{pid}/children").read_text().split():
             pid = int(children[0])
         return pid
 

@@ -5,11 +5,11 @@ set -eu
 
 exec </dev/null
 cd "$(dirname "$0")/../.."
-container/install-packages.sh run build bench
+container/install-packages.sh run build demo bench
 cmake --preset release >/dev/null
 cmake --build --preset release -- --quiet
 
-for command in syscalls idle; do
+for command in syscalls instructions idle names delay prefetch; do
 	echo "== $command"
 	/usr/bin/python3 -B "tests/bench/$command.py" build/release/sekisho-proxy
 done
