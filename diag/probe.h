@@ -73,9 +73,11 @@ extern const struct probe_ops probe_dns, probe_tcp, probe_proxy, probe_tls,
 
 /* Deeper looks, run by the runner after the phase they explain; they have no
  * phase of their own (their .phase names the one they belong to). */
-extern const struct probe_ops probe_own_dns;  /* through a proxy: own_dns */
-extern const struct probe_ops probe_bisect;   /* after a failed handshake */
-extern const struct probe_ops probe_trips;    /* --deep: repeated round trips */
+extern const struct probe_ops probe_own_dns; /* through a proxy: own_dns */
+extern const struct probe_ops probe_bisect;  /* after a failed handshake */
+extern const struct probe_ops probe_trips;   /* --deep: repeated round trips */
+extern const struct probe_ops
+    probe_registry; /* --deep: token, manifest, layer */
 extern const struct probe_ops probe_redirect; /* --deep: follows Location */
 
 /* Asks 192.0.2.1:53 (RFC 5737) and waits at most until deadline_ns; the

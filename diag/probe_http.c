@@ -14,8 +14,10 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include "http_head.h"
 #include "http_redirect.h"
 #include "probe_io.h"
+#include "registry.h"
 
 enum {
 	HEAD_MAX = 65536, /* of all header lines together */
@@ -29,8 +31,10 @@ struct sock {
 
 struct probe {
 	struct probe_job *job;
-	struct http_result *out;   /* of the job, or again */
-	struct http_result *again; /* the second try, with HTTP/1.1 */
+	struct http_result *out;    /* of the job, or again */
+	struct http_result *again;  /* the second try, with HTTP/1.1; or the
+				     * answer of a step of walk */
+	struct registry_walk *walk; /* NULL: the usual request */
 	CURLM *multi;
 	CURL *easy;
 	struct curl_slist *headers, *resolve;
@@ -78,6 +82,7 @@ probe_release(void *arg)
 	struct probe *p = arg;
 
 	free(p->again);
+	registry_free(p->walk);
 	free(p);
 }
 
@@ -97,105 +102,27 @@ probe_end(struct probe *p, enum phase_end end)
 	probe_done_fn done = p->done;
 	void *arg = p->arg;
 
-	phase_finish(&p->job->result->http.time, p->job->env, end);
+	if (p->walk == NULL)
+		phase_finish(&p->job->result->http.time, p->job->env, end);
 	probe_close(p);
 	done(arg);
 }
 
 /* --- what came ------------------------------------------------------------ */
 
-static int64_t
-wall_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void
-on_date(struct http_result *out, struct span value)
-{
-	char text[64];
-	time_t date;
-
-	copy_text(text, sizeof(text), value);
-	date = curl_getdate(text, NULL);
-	if (date <= 0)
-		return;
-	out->date = (int64_t)date;
-	out->skew_ms = wall_ms() - (int64_t)date * 1000;
-}
-
-static void
-on_field(struct http_result *out, struct span name, struct span value)
-{
-	static const char *const ids[] = {"x-amzn-requestid", "x-amzn-trace-id",
-	    "apigw-requestid", "x-amz-apigw-id"};
-	const struct text_field fields[] = {
-	    {"content-type", out->content_type, sizeof(out->content_type)},
-	    {"server", out->server, sizeof(out->server)},
-	    {"via", out->via, sizeof(out->via)},
-	    {"location", out->location, sizeof(out->location)},
-	    {"www-authenticate", out->www_authenticate,
-		sizeof(out->www_authenticate)},
-	    {"x-amz-request-id", out->amz_request_id,
-		sizeof(out->amz_request_id)},
-	    {"x-amz-id-2", out->amz_id_2, sizeof(out->amz_id_2)},
-	    {"x-amz-bucket-region", out->amz_bucket_region,
-		sizeof(out->amz_bucket_region)},
-	    {"docker-distribution-api-version", out->docker_api_version,
-		sizeof(out->docker_api_version)},
-	    {"retry-after", out->retry_after, sizeof(out->retry_after)},
-	};
-
-	text_field_take(
-	    fields, sizeof(fields) / sizeof(fields[0]), name, value);
-	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		if (span_is_nocase(name, ids[i]) &&
-		    out->amzn_request_id[0] == '\0')
-			copy_text(out->amzn_request_id,
-			    sizeof(out->amzn_request_id), value);
-	}
-	if (span_is_nocase(name, "date") && out->date == 0)
-		on_date(out, value);
-}
-
-/* "HTTP/1.1 401 Unauthorized", "HTTP/2 401". */
-static void
-on_status(struct http_result *out, struct span line)
-{
-	const char *blank = memchr(line.ptr, ' ', line.len);
-	size_t n = blank != NULL ? (size_t)(blank - line.ptr) : line.len;
-
-	out->status = 0;
-	copy_text(out->version, sizeof(out->version),
-	    span_of(line.ptr + 5, n > 5 ? n - 5 : 0));
-	if (blank == NULL || line.len < n + 4)
-		return;
-	for (size_t i = n + 1; i < n + 4; i++) {
-		if (line.ptr[i] >= '0' && line.ptr[i] <= '9')
-			out->status = out->status * 10 + (line.ptr[i] - '0');
-	}
-}
-
 static size_t
 on_header(char *ptr, size_t size, size_t count, void *arg)
 {
 	struct probe *p = arg;
-	struct span line = text_trim(span_of(ptr, size * count)), name, value;
+	struct span line = text_trim(span_of(ptr, size * count));
 
 	p->head_bytes += size * count;
 	if (p->head_bytes > HEAD_MAX) {
 		p->too_much = true;
 		return 0;
 	}
-	if (line.len == 0)
-		p->head_done = p->out->status >= 200;
-	else if (line.len >= 5 && memcmp(line.ptr, "HTTP/", 5) == 0)
-		on_status(p->out, line);
-	else if (text_split_field(line, &name, &value))
-		on_field(p->out, name, value);
+	if (http_head_line(p->out, line))
+		p->head_done = true;
 	return size * count;
 }
 
@@ -209,6 +136,8 @@ on_body(char *ptr, size_t size, size_t count, void *arg)
 		room = n;
 	memcpy(p->out->body + p->out->body_len, ptr, room);
 	p->out->body_len += room;
+	if (p->walk != NULL)
+		return registry_take(p->walk, span_of(ptr, n)) ? n : 0;
 	/* The start is all that is wanted. */
 	p->enough = p->out->body_len == BODY_MAX;
 	return p->enough ? 0 : n;
@@ -295,12 +224,34 @@ try_again(struct probe *p)
 	return easy_begin(p, true);
 }
 
+/* --deep: what came of a step towards a layer. True: the next one is asked. */
+static bool
+walk_on(struct probe *p)
+{
+	const struct http_result *out = p->again;
+
+	if (out->redirect.seen)
+		p->job->result->http.redirect = out->redirect;
+	if (out->end != HTTP_ANSWER || !registry_next(p->walk, out->status))
+		return false;
+	easy_close(p);
+	*p->again = (struct http_result){.status = 0};
+	p->head_done = p->enough = p->too_much = false;
+	p->head_bytes = 0;
+	return easy_begin(p, true);
+}
+
 static void
 finish(struct probe *p, CURLcode code)
 {
 	struct http_result *out = &p->job->result->http;
 
 	note_end(p, code);
+	if (p->walk != NULL) {
+		if (!walk_on(p))
+			probe_end(p, PHASE_DONE);
+		return;
+	}
 	if (try_again(p))
 		return;
 	if (p->again != NULL)
@@ -434,16 +385,23 @@ on_ssl(CURL *easy, void *ctx, void *arg)
 	return CURLE_OK;
 }
 
+static const char *
+path_of(const struct probe *p)
+{
+	return p->walk != NULL ? registry_path(p->walk)
+			       : p->job->target->http_path;
+}
+
 static void
 set_url(struct probe *p)
 {
 	const struct endpoint *at = &p->job->target->at;
 	bool v6 = strchr(at->host.text, ':') != NULL;
-	char url[HOSTNAME_MAX + 160];
+	char url[HOSTNAME_MAX + REGISTRY_PATH_MAX + 16];
 
 	(void)snprintf(url, sizeof(url),
 	    v6 ? "https://[%s]:%u%s" : "https://%s:%u%s", at->host.text,
-	    (unsigned)at->port, p->job->target->http_path);
+	    (unsigned)at->port, path_of(p));
 	(void)curl_easy_setopt(p->easy, CURLOPT_URL, url);
 }
 
@@ -509,32 +467,47 @@ add_header(struct probe *p, const char *line)
 	return true;
 }
 
+/* "Authorization: SCHEME SECRET", wiped behind itself. */
+static bool
+add_credential(struct probe *p, const char *scheme, const char *secret)
+{
+	size_t size = strlen(scheme) + strlen(secret) + 32;
+	char *line = malloc(size);
+	bool fine;
+
+	if (line == NULL)
+		return false;
+	(void)snprintf(line, size, "Authorization: %s %s", scheme, secret);
+	fine = add_header(p, line);
+	OPENSSL_cleanse(line, size);
+	free(line);
+	return fine;
+}
+
+static bool
+set_credential(struct probe *p)
+{
+	const char *key = p->job->env->api_key;
+
+	if (p->walk != NULL)
+		return registry_token(p->walk)[0] == '\0' ||
+		       add_credential(p, "Bearer", registry_token(p->walk));
+	if (key == NULL || !p->job->target->send_key || !p->out->verified)
+		return true;
+	p->out->key_sent = add_credential(p, "ApiKey", key);
+	return p->out->key_sent;
+}
+
 static bool
 set_headers(struct probe *p)
 {
-	const char *key = p->job->env->api_key;
-	bool send = key != NULL && p->job->target->send_key && p->out->verified;
-	size_t size = send ? strlen(key) + 32 : 0;
-	char *line;
-	bool fine;
-
-	if (!add_header(p, "Accept: */*"))
+	if (!add_header(p, p->walk != NULL ? registry_accept() : "Accept: */*"))
 		return false;
 	if (p->job->target->probe == PROBE_JSON_API &&
 	    !add_header(p, "Api-Version: v1"))
 		return false;
-	if (send) {
-		line = malloc(size);
-		if (line == NULL)
-			return false;
-		(void)snprintf(line, size, "Authorization: ApiKey %s", key);
-		fine = add_header(p, line);
-		OPENSSL_cleanse(line, size);
-		free(line);
-		if (!fine)
-			return false;
-		p->out->key_sent = true;
-	}
+	if (!set_credential(p))
+		return false;
 	(void)curl_easy_setopt(p->easy, CURLOPT_HTTPHEADER, p->headers);
 	return true;
 }
@@ -587,8 +560,7 @@ easy_begin(struct probe *p, bool http11)
 		goto fail;
 	p->out->verified = tls->verified && tls->name_matches;
 	copy_text(p->out->method, sizeof(p->out->method), span_str("GET"));
-	copy_text(p->out->path, sizeof(p->out->path),
-	    span_str(p->job->target->http_path));
+	copy_text(p->out->path, sizeof(p->out->path), span_str(path_of(p)));
 	(void)curl_easy_setopt(p->easy, CURLOPT_HTTP_VERSION,
 	    h2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	set_url(p);
@@ -636,10 +608,39 @@ http_cancel(struct probe **pp)
 	if (p == NULL)
 		return;
 	*pp = NULL;
-	phase_finish(
-	    &p->job->result->http.time, p->job->env, PHASE_INTERRUPTED);
+	if (p->walk == NULL)
+		phase_finish(
+		    &p->job->result->http.time, p->job->env, PHASE_INTERRUPTED);
 	probe_close(p);
+}
+
+/* Only after the usual request has met the registry behind a good certificate:
+ * the token, though anybody may have one, goes to nobody else. */
+static bool
+registry_start(
+    struct probe **out, struct probe_job *job, probe_done_fn done, void *arg)
+{
+	struct probe *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		return false;
+	p->job = job;
+	p->done = done;
+	p->arg = arg;
+	p->again = calloc(1, sizeof(*p->again));
+	p->walk = registry_new(job_host(job));
+	p->out = p->again;
+	if (p->again == NULL || p->walk == NULL || !easy_begin(p, true)) {
+		probe_release(p);
+		return false;
+	}
+	timer_set(job->env->loop, &p->deadline, job->deadline_ns, on_deadline);
+	*out = p;
+	return true;
 }
 
 const struct probe_ops probe_http = {
     "http", PHASE_HTTP, http_start, http_cancel};
+
+const struct probe_ops probe_registry = {
+    "registry", PHASE_HTTP, registry_start, http_cancel};

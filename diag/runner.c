@@ -118,8 +118,18 @@ want_redirect(const struct work *w)
 	const struct endpoint_result *r = w->job.result;
 
 	return w->runner->plan->options->deep && r->http.end == HTTP_ANSWER &&
-	       (r->http.redirect.seen ||
-		   w->job.target->probe == PROBE_REGISTRY);
+	       r->http.redirect.seen;
+}
+
+static bool
+want_registry(const struct work *w)
+{
+	const struct endpoint_result *r = w->job.result;
+
+	return w->runner->plan->options->deep &&
+	       w->job.target->probe == PROBE_REGISTRY &&
+	       r->http.end == HTTP_ANSWER && !r->http.redirect.seen &&
+	       r->tls.verified && r->tls.name_matches;
 }
 
 static bool
@@ -142,6 +152,7 @@ static const struct step {
     {&probe_http, want_http, false, 1},
     {&probe_bisect, want_bisect, true, 1},
     {&probe_dns_again, want_again, true, 1},
+    {&probe_registry, want_registry, true, 2},
     {&probe_redirect, want_redirect, true, 2},
     {&probe_trips, want_trips, true, 2},
 };

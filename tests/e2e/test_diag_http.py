@@ -93,18 +93,28 @@ def key_file(data):
 
 
 def layers_elsewhere(world):
-    """The registry sends layers to a host that the way out does not allow."""
-    world.lab.origins.respond(REGISTRY, _registry)
+    """The way of a pull, token, manifest, layer, leads to a host that the way
+    out does not allow."""
     world.gateway()
     world.arguments.append("--deep")
 
 
-def _registry(endpoint, request):
-    if "/blobs/" in request.path:
-        return None  # as usual: to the CDN
-    return Response(307, b"", {
-        "Location": f"https://{CDN}/blobs/sha256:0",
-        "Docker-Distribution-Api-Version": "registry/2.0"})
+def layers_through_an_index(world):
+    """The same, where the tag names an index of platforms."""
+    world.lab.origins.respond(REGISTRY, _index)
+    layers_elsewhere(world)
+
+
+def _index(endpoint, request):
+    if not request.path.endswith("/manifests/latest"):
+        return None
+    return json(200, '{"schemaVersion": 2, "manifests": [{"digest": '
+                     f'"sha256:{"5" * 64}"}}]}}')
+
+
+def layers_answered(world):
+    """No list has the layers' host, and nothing stops it."""
+    world.arguments.append("--deep")
 
 
 def other_s3_host(world):
@@ -165,6 +175,12 @@ FAULTS = [
           reached=8, evidence={"refusal": re.compile("DNS: nxdomain")}),
     Fault("HTTP-CDN", layers_elsewhere, hosts=(REGISTRY,), evidence={
         "target": CDN, "refusal": re.compile("403")}),
+    Fault("HTTP-CDN", layers_through_an_index, hosts=(REGISTRY,),
+          name="index",
+          evidence={"target": CDN, "refusal": re.compile("403")}),
+    Fault("HTTP-CDN", layers_answered, hosts=(REGISTRY,), reached=9,
+          severity="warning", status=0, name="answered",
+          evidence={"target": CDN, "refusal": False}),
     Fault("HTTP-429", answers(json(429, "{}", **{"Retry-After": "30"})),
           severity="warning", status=0, reached=9, name="retry",
           evidence={"status": "429", "retry": "30"}),
@@ -193,6 +209,18 @@ FAULTS = [
 @pytest.mark.parametrize("fault", FAULTS, ids=ids(FAULTS))
 def test_http(world, fault):
     run(world, fault)
+
+
+def test_layers_of_a_list_in_force_are_fine(world):
+    """With the set that holds the layers' host, on both sides."""
+    world.gateway({"gateway.sets": "registry-cdn"})
+    world.arguments += ["--deep", "--host", CDN]
+    report = world.check()
+    assert report.status == 0
+    assert not report.ids("error") + report.ids("warning")
+    assert report.endpoint(REGISTRY)["http"]["redirect"] == {
+        "host": CDN, "port": 443, "on_list": "yes", "reached": "yes"}
+    assert "lab-token" not in report.out + report.err
 
 
 def test_key_is_in_no_report(world):

@@ -17,6 +17,7 @@ LIBRARIES = [
     (re.compile(r"^(event2/.*|event\.h|evhttp\.h)$"), "libevent"),
     (re.compile(r"^ini\.h$"), "inih"),
     (re.compile(r"^curl/"), "curl"),
+    (re.compile(r"^jansson\.h$"), "jansson"),
     (re.compile(r"^yaml\.h$"), "libyaml"),
     (re.compile(r"^cmocka\.h$"), "cmocka"),
     (re.compile(r"^seccomp\.h$"), "libseccomp"),
@@ -49,7 +50,8 @@ LAYERS = {
 # The files that alone may use a library.
 ALONE = {
     "inih": {"proxy/core/ini.c"},
-    "curl": {"diag/probe_http.c"},
+    "curl": {"diag/http_head.c", "diag/probe_http.c"},
+    "jansson": {"diag/registry.c"},
     "libyaml": {"diag/helm.c"},
 }
 
