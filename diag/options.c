@@ -287,7 +287,8 @@ static const struct option_row rows[] = {
 	"how long the whole run may take (four times --timeout)",
 	apply_deadline},
     {"deep", 0, NULL, NULL,
-	"look deeper: redirects, repeated round trips, large records",
+	"look deeper: an image layer's redirect, a large upload, repeated "
+	"round trips",
 	apply_deep},
     {"baseline", 0, "FILE", "a file to compare with and write",
 	"say what changed since the last run", apply_baseline},

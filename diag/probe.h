@@ -77,7 +77,8 @@ extern const struct probe_ops probe_own_dns; /* through a proxy: own_dns */
 extern const struct probe_ops probe_bisect;  /* after a failed handshake */
 extern const struct probe_ops probe_trips;   /* --deep: repeated round trips */
 extern const struct probe_ops
-    probe_registry; /* --deep: token, manifest, layer */
+    probe_registry;                         /* --deep: token, manifest, layer */
+extern const struct probe_ops probe_upload; /* --deep: a large body */
 extern const struct probe_ops probe_redirect; /* --deep: follows Location */
 
 /* Asks 192.0.2.1:53 (RFC 5737) and waits at most until deadline_ns; the

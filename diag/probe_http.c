@@ -14,19 +14,15 @@
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 
+#include "curl_loop.h"
 #include "http_head.h"
 #include "http_redirect.h"
 #include "probe_io.h"
 #include "registry.h"
 
 enum {
-	HEAD_MAX = 65536, /* of all header lines together */
-};
-
-struct sock {
-	struct watch watch;
-	struct probe *probe;
-	struct sock *next;
+	HEAD_MAX = 65536,          /* of all header lines together */
+	UPLOAD_BYTES = 512 * 1024, /* more than socket buffers take at once */
 };
 
 struct probe {
@@ -35,14 +31,15 @@ struct probe {
 	struct http_result *again;  /* the second try, with HTTP/1.1; or the
 				     * answer of a step of walk */
 	struct registry_walk *walk; /* NULL: the usual request */
-	CURLM *multi;
+	struct curl_loop transfer;
 	CURL *easy;
 	struct curl_slist *headers, *resolve;
-	struct sock *socks;
-	struct timer deadline, curl_timer;
+	struct timer deadline;
 	struct deferred later;
 	size_t head_bytes;
 	int socket_errno; /* why no socket was to be had; 0: it was */
+	size_t upload_left;
+	bool upload; /* offer a large body instead of the usual request */
 	bool head_done, enough, too_much;
 	probe_done_fn done;
 	void *arg;
@@ -51,29 +48,16 @@ struct probe {
 static void
 easy_close(struct probe *p)
 {
-	struct loop *loop = p->job->env->loop;
-
 	if (p->easy != NULL)
-		(void)curl_multi_remove_handle(p->multi, p->easy);
+		(void)curl_multi_remove_handle(p->transfer.multi, p->easy);
 	curl_easy_cleanup(p->easy);
-	(void)curl_multi_cleanup(p->multi);
 	p->easy = NULL;
-	p->multi = NULL;
+	curl_loop_close(&p->transfer);
 	for (struct curl_slist *h = p->headers; h != NULL; h = h->next)
 		OPENSSL_cleanse(h->data, strlen(h->data));
 	curl_slist_free_all(p->headers);
 	curl_slist_free_all(p->resolve);
 	p->headers = p->resolve = NULL;
-	/* libcurl has taken off all its sockets by now; a forgotten one would
-	 * be a watch on freed memory. */
-	while (p->socks != NULL) {
-		struct sock *s = p->socks;
-
-		p->socks = s->next;
-		loop_unwatch(loop, &s->watch);
-		free(s);
-	}
-	timer_clear(loop, &p->curl_timer);
 }
 
 static void
@@ -96,13 +80,20 @@ probe_close(struct probe *p)
 	loop_free_later(loop, &p->later, probe_release, p);
 }
 
+/* The request that makes the phase, and no deeper look. */
+static bool
+is_usual(const struct probe *p)
+{
+	return p->walk == NULL && !p->upload;
+}
+
 static void
 probe_end(struct probe *p, enum phase_end end)
 {
 	probe_done_fn done = p->done;
 	void *arg = p->arg;
 
-	if (p->walk == NULL)
+	if (is_usual(p))
 		phase_finish(&p->job->result->http.time, p->job->env, end);
 	probe_close(p);
 	done(arg);
@@ -181,6 +172,35 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *at)
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
 }
 
+/* Silence after a small request was answered is a stall, and so is an answer
+ * that is not the service's. A service may refuse a stranger before it has read
+ * everything, and then cut: that tells nothing of the way. */
+static enum tri
+upload_taken(const struct http_result *out, bool all)
+{
+	if (out->end == HTTP_SILENT)
+		return TRI_NO;
+	if (out->end != HTTP_ANSWER)
+		return TRI_UNKNOWN;
+	if (out->amz_request_id[0] == '\0')
+		return TRI_NO;
+	return all ? TRI_YES : TRI_UNKNOWN;
+}
+
+static void
+note_upload(const struct probe *p)
+{
+	struct http_result *to = &p->job->result->http;
+	curl_off_t sent = 0;
+
+	(void)curl_easy_getinfo(p->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	to->upload_bytes = UPLOAD_BYTES;
+	to->upload_sent = sent > UPLOAD_BYTES ? UPLOAD_BYTES : (uint32_t)sent;
+	to->upload_status = p->out->status;
+	to->upload_taken =
+	    upload_taken(p->out, to->upload_sent == UPLOAD_BYTES);
+}
+
 static void
 note_end(struct probe *p, CURLcode code)
 {
@@ -200,6 +220,8 @@ note_end(struct probe *p, CURLcode code)
 	text_title(
 	    out->title, sizeof(out->title), span_of(out->body, out->body_len));
 	http_redirect_read(out, p->job->env->plan, p->job->target);
+	if (p->upload)
+		note_upload(p);
 }
 
 static bool easy_begin(struct probe *p, bool http11);
@@ -247,8 +269,8 @@ finish(struct probe *p, CURLcode code)
 	struct http_result *out = &p->job->result->http;
 
 	note_end(p, code);
-	if (p->walk != NULL) {
-		if (!walk_on(p))
+	if (!is_usual(p)) {
+		if (p->walk == NULL || !walk_on(p))
 			probe_end(p, PHASE_DONE);
 		return;
 	}
@@ -270,107 +292,10 @@ on_deadline(struct timer *t)
 							     : PHASE_TIMED_OUT);
 }
 
-/* --- libcurl on our loop -------------------------------------------------- */
-
-/* Lets libcurl work; the probe may be gone afterwards. */
 static void
-drive(struct probe *p, curl_socket_t fd, int what)
+on_finished(void *arg, CURLcode code)
 {
-	const CURLMsg *m;
-	int n;
-
-	(void)curl_multi_socket_action(p->multi, fd, what, &n);
-	while ((m = curl_multi_info_read(p->multi, &n)) != NULL) {
-		if (m->msg == CURLMSG_DONE) {
-			finish(p, m->data.result);
-			return;
-		}
-	}
-}
-
-static void
-on_socket(struct watch *w, uint32_t events)
-{
-	struct sock *s = CONTAINER_OF(w, struct sock, watch);
-	int what = 0;
-
-	if ((events & (EPOLLIN | EPOLLHUP)) != 0)
-		what |= CURL_CSELECT_IN;
-	if ((events & EPOLLOUT) != 0)
-		what |= CURL_CSELECT_OUT;
-	if ((events & EPOLLERR) != 0)
-		what |= CURL_CSELECT_ERR;
-	drive(s->probe, w->fd, what);
-}
-
-static void
-on_curl_timer(struct timer *t)
-{
-	drive(
-	    CONTAINER_OF(t, struct probe, curl_timer), CURL_SOCKET_TIMEOUT, 0);
-}
-
-static int
-want_timer(CURLM *multi, long ms, void *arg)
-{
-	struct probe *p = arg;
-	struct loop *loop = p->job->env->loop;
-
-	(void)multi;
-	if (ms < 0)
-		timer_clear(loop, &p->curl_timer);
-	else {
-		timer_clear(loop, &p->curl_timer);
-		timer_set(loop, &p->curl_timer,
-		    clock_now_ns() + (uint64_t)ms * 1000000U, on_curl_timer);
-	}
-	return 0;
-}
-
-static void
-sock_remove(struct probe *p, struct sock *s)
-{
-	struct sock **at = &p->socks;
-
-	while (*at != s)
-		at = &(*at)->next;
-	*at = s->next;
-	loop_unwatch(p->job->env->loop, &s->watch);
-	free(s);
-}
-
-static int
-want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
-{
-	struct probe *p = arg;
-	struct sock *s = known;
-	uint32_t events = 0;
-
-	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		if (s != NULL)
-			sock_remove(p, s);
-		return 0;
-	}
-	if ((what & CURL_POLL_IN) != 0)
-		events |= EPOLLIN;
-	if ((what & CURL_POLL_OUT) != 0)
-		events |= EPOLLOUT;
-	if (s != NULL)
-		return loop_rewatch(p->job->env->loop, &s->watch, events) ? 0
-									  : -1;
-	s = calloc(1, sizeof(*s));
-	if (s == NULL)
-		return -1;
-	s->probe = p;
-	if (!loop_watch(p->job->env->loop, &s->watch, fd, events, on_socket)) {
-		free(s);
-		return -1;
-	}
-	s->next = p->socks;
-	p->socks = s;
-	(void)curl_multi_assign(p->multi, fd, s);
-	return 0;
+	finish(arg, code);
 }
 
 /* --- the request ---------------------------------------------------------- */
@@ -388,6 +313,9 @@ on_ssl(CURL *easy, void *ctx, void *arg)
 static const char *
 path_of(const struct probe *p)
 {
+	/* Not the bucket itself: that would ask to make one. */
+	if (p->upload)
+		return "/sekisho-diag-upload";
 	return p->walk != NULL ? registry_path(p->walk)
 			       : p->job->target->http_path;
 }
@@ -492,7 +420,8 @@ set_credential(struct probe *p)
 	if (p->walk != NULL)
 		return registry_token(p->walk)[0] == '\0' ||
 		       add_credential(p, "Bearer", registry_token(p->walk));
-	if (key == NULL || !p->job->target->send_key || !p->out->verified)
+	if (key == NULL || p->upload || !p->job->target->send_key ||
+	    !p->out->verified)
 		return true;
 	p->out->key_sent = add_credential(p, "ApiKey", key);
 	return p->out->key_sent;
@@ -505,6 +434,9 @@ set_headers(struct probe *p)
 		return false;
 	if (p->job->target->probe == PROBE_JSON_API &&
 	    !add_header(p, "Api-Version: v1"))
+		return false;
+	/* Nobody is asked first whether it may be sent. */
+	if (p->upload && !add_header(p, "Expect:"))
 		return false;
 	if (!set_credential(p))
 		return false;
@@ -542,10 +474,30 @@ set_callbacks(struct probe *p)
 	/* Not CURLOPT_NOSIGNAL: libcurl then guards itself against SIGPIPE. */
 	(void)curl_easy_setopt(
 	    p->easy, CURLOPT_USERAGENT, "sekisho-diag/" SEKISHO_VERSION);
-	(void)curl_multi_setopt(p->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
-	(void)curl_multi_setopt(p->multi, CURLMOPT_SOCKETDATA, p);
-	(void)curl_multi_setopt(p->multi, CURLMOPT_TIMERFUNCTION, want_timer);
-	(void)curl_multi_setopt(p->multi, CURLMOPT_TIMERDATA, p);
+}
+
+static size_t
+on_read(char *ptr, size_t size, size_t count, void *arg)
+{
+	struct probe *p = arg;
+	size_t n = size * count;
+
+	if (n > p->upload_left)
+		n = p->upload_left;
+	memset(ptr, '\0', n);
+	p->upload_left -= n;
+	return n;
+}
+
+static void
+set_upload(struct probe *p)
+{
+	p->upload_left = UPLOAD_BYTES;
+	(void)curl_easy_setopt(p->easy, CURLOPT_UPLOAD, 1L);
+	(void)curl_easy_setopt(
+	    p->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)UPLOAD_BYTES);
+	(void)curl_easy_setopt(p->easy, CURLOPT_READFUNCTION, on_read);
+	(void)curl_easy_setopt(p->easy, CURLOPT_READDATA, p);
 }
 
 static bool
@@ -554,12 +506,13 @@ easy_begin(struct probe *p, bool http11)
 	const struct tls_result *tls = &p->job->result->tls;
 	bool h2 = !http11 && strstr(p->job->target->alpn, "h2") != NULL;
 
-	p->multi = curl_multi_init();
 	p->easy = curl_easy_init();
-	if (p->multi == NULL || p->easy == NULL)
+	if (p->easy == NULL ||
+	    !curl_loop_open(&p->transfer, p->job->env->loop, on_finished, p))
 		goto fail;
 	p->out->verified = tls->verified && tls->name_matches;
-	copy_text(p->out->method, sizeof(p->out->method), span_str("GET"));
+	copy_text(p->out->method, sizeof(p->out->method),
+	    span_str(p->upload ? "PUT" : "GET"));
 	copy_text(p->out->path, sizeof(p->out->path), span_str(path_of(p)));
 	(void)curl_easy_setopt(p->easy, CURLOPT_HTTP_VERSION,
 	    h2 ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
@@ -567,9 +520,11 @@ easy_begin(struct probe *p, bool http11)
 	set_proxy(p);
 	set_tls(p);
 	set_callbacks(p);
+	if (p->upload)
+		set_upload(p);
 	if (!set_address(p) || !set_headers(p))
 		goto fail;
-	if (curl_multi_add_handle(p->multi, p->easy) == CURLM_OK)
+	if (curl_multi_add_handle(p->transfer.multi, p->easy) == CURLM_OK)
 		return true;
 	curl_easy_cleanup(p->easy);
 	p->easy = NULL;
@@ -608,10 +563,38 @@ http_cancel(struct probe **pp)
 	if (p == NULL)
 		return;
 	*pp = NULL;
-	if (p->walk == NULL)
+	if (is_usual(p))
 		phase_finish(
 		    &p->job->result->http.time, p->job->env, PHASE_INTERRUPTED);
 	probe_close(p);
+}
+
+static bool
+look_start(struct probe **out, struct probe *p)
+{
+	p->again = calloc(1, sizeof(*p->again));
+	p->out = p->again;
+	if (p->again == NULL || !easy_begin(p, true)) {
+		probe_release(p);
+		return false;
+	}
+	timer_set(
+	    p->job->env->loop, &p->deadline, p->job->deadline_ns, on_deadline);
+	*out = p;
+	return true;
+}
+
+static struct probe *
+look_new(struct probe_job *job, probe_done_fn done, void *arg)
+{
+	struct probe *p = calloc(1, sizeof(*p));
+
+	if (p != NULL) {
+		p->job = job;
+		p->done = done;
+		p->arg = arg;
+	}
+	return p;
 }
 
 /* Only after the usual request has met the registry behind a good certificate:
@@ -620,23 +603,28 @@ static bool
 registry_start(
     struct probe **out, struct probe_job *job, probe_done_fn done, void *arg)
 {
-	struct probe *p = calloc(1, sizeof(*p));
+	struct probe *p = look_new(job, done, arg);
 
 	if (p == NULL)
 		return false;
-	p->job = job;
-	p->done = done;
-	p->arg = arg;
-	p->again = calloc(1, sizeof(*p->again));
 	p->walk = registry_new(job_host(job));
-	p->out = p->again;
-	if (p->again == NULL || p->walk == NULL || !easy_begin(p, true)) {
+	if (p->walk == NULL) {
 		probe_release(p);
 		return false;
 	}
-	timer_set(job->env->loop, &p->deadline, job->deadline_ns, on_deadline);
-	*out = p;
-	return true;
+	return look_start(out, p);
+}
+
+static bool
+upload_start(
+    struct probe **out, struct probe_job *job, probe_done_fn done, void *arg)
+{
+	struct probe *p = look_new(job, done, arg);
+
+	if (p == NULL)
+		return false;
+	p->upload = true;
+	return look_start(out, p);
 }
 
 const struct probe_ops probe_http = {
@@ -644,3 +632,6 @@ const struct probe_ops probe_http = {
 
 const struct probe_ops probe_registry = {
     "registry", PHASE_HTTP, registry_start, http_cancel};
+
+const struct probe_ops probe_upload = {
+    "upload", PHASE_HTTP, upload_start, http_cancel};

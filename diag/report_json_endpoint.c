@@ -338,6 +338,9 @@ write_http_members(struct json_out *j, const struct http_result *h)
 	if (h->upload_bytes > 0) {
 		json_u64(j, "upload_bytes", h->upload_bytes);
 		json_u64(j, "upload_sent", h->upload_sent);
+		if (h->upload_status > 0)
+			json_u64(
+			    j, "upload_status", (uint64_t)h->upload_status);
 		json_str(j, "upload_taken", tri_str(h->upload_taken));
 	}
 	if (h->idle_s > 0) {

@@ -324,7 +324,8 @@ struct http_result {
 	/* --deep */
 	uint32_t upload_bytes; /* size of the body offered; 0: not tried */
 	enum tri upload_taken;
-	uint32_t upload_sent; /* bytes that went before it stalled */
+	uint32_t upload_sent; /* bytes that went before it ended */
+	int upload_status;    /* of the answer to it; 0: none */
 	uint32_t idle_s;      /* how long a connection was left idle */
 	enum tri idle_survived;
 };

@@ -292,6 +292,8 @@ cause_http_deep(const struct rule_ctx *c, struct match *m)
 	(void)begin(c, m, FINDING_HTTP_UPLOAD);
 	fact_number(m, "bytes", h->upload_bytes);
 	fact_number(m, "sent", h->upload_sent);
+	if (h->upload_status != 0)
+		fact_setf(&m->facts, "upload_status", "%d", h->upload_status);
 	return true;
 }
 

@@ -2,6 +2,7 @@
 #include "runner.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -132,6 +133,19 @@ want_registry(const struct work *w)
 	       r->tls.verified && r->tls.name_matches;
 }
 
+/* Where uploads go: a bucket that refuses strangers takes nothing of it. */
+static bool
+want_upload(const struct work *w)
+{
+	const struct endpoint_result *r = w->job.result;
+
+	return w->runner->plan->options->deep &&
+	       strcmp(w->job.target->category, "asaas-upload") == 0 &&
+	       r->http.end == HTTP_ANSWER &&
+	       r->http.amz_request_id[0] != '\0' && r->tls.verified &&
+	       r->tls.name_matches;
+}
+
 static bool
 want_trips(const struct work *w)
 {
@@ -154,6 +168,7 @@ static const struct step {
     {&probe_dns_again, want_again, true, 1},
     {&probe_registry, want_registry, true, 2},
     {&probe_redirect, want_redirect, true, 2},
+    {&probe_upload, want_upload, true, 1},
     {&probe_trips, want_trips, true, 2},
 };
 enum {

@@ -33,8 +33,7 @@ ALONE = {
 # stands in for each.
 NOT_HERE = {
     "GKE-META": "only where the firmware says Google Compute Engine",
-    "HTTP-IDLE": "takes as long as the idle time of a firewall: minutes",
-    "HTTP-UPLOAD": "no body is offered: S3 refuses strangers unread",
+    "HTTP-IDLE": "services end idle strangers themselves, before firewalls do",
     "TCP-OTHER": "for an errno that no rule names: no symptom is its own",
 }
 

@@ -145,6 +145,7 @@ FAULTS = [
               "ndots": "5", "addr": "52.94.7.7",
               "hit": f"{CONTAINER}.lab.example"}),
     Fault("DNS-FLAP", rotating_answers, severity="info", status=0, reached=9,
+          others={"HTTP-CDN": "warning"},
           evidence={"addr": True, "again": True, "ttl": "5"}),
 ]
 

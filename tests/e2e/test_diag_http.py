@@ -117,6 +117,23 @@ def layers_answered(world):
     world.arguments.append("--deep")
 
 
+def stops_large_bodies(world):
+    """What goes up to the bucket is dropped after the first 100 KiB."""
+    world.rules(f"ip daddr {facts.BY_HOST[UPLOAD].ipv4} tcp dport 443 "
+                "quota over 100 kbytes drop")
+    world.arguments.append("--deep")
+
+
+def limits_uploads(world):
+    """Something on the way says 413 to anything large."""
+    world.lab.origins.respond(UPLOAD, _limited)
+    world.arguments.append("--deep")
+
+
+def _limited(endpoint, request):
+    return html("Too large", 413) if request.body else None
+
+
 def other_s3_host(world):
     world.lab.origins.respond(SENSOR, Response(307, b"<Error/>", {
         **AMZ, "Location": "https://bucket.s3.us-west-2.amazonaws.com/",
@@ -139,6 +156,9 @@ def lint(name, data, **evidence):
     return Fault("HTTP-KEYFMT", key_file(data), hosts=(), status=4, name=name,
                  evidence={"key_length": str(len(data)), **evidence})
 
+
+# Seen by --deep in a network without a gateway.
+CDN_TOO = {"HTTP-CDN": "warning"}
 
 FAULTS = [
     Fault("HTTP-401-KEY", with_key(WRONG_KEY), status=4, reached=9,
@@ -172,7 +192,7 @@ FAULTS = [
               "target": "bucket.s3.us-west-2.amazonaws.com",
               "bucket_region": "us-west-2", "refusal": False}),
     Fault("HTTP-307", other_s3_host_that_is_closed, hosts=(SENSOR,),
-          reached=8, evidence={"refusal": re.compile("DNS: nxdomain")}),
+          reached=8, others=CDN_TOO, evidence={"refusal": re.compile("DNS: nxdomain")}),
     Fault("HTTP-CDN", layers_elsewhere, hosts=(REGISTRY,), evidence={
         "target": CDN, "refusal": re.compile("403")}),
     Fault("HTTP-CDN", layers_through_an_index, hosts=(REGISTRY,),
@@ -181,6 +201,11 @@ FAULTS = [
     Fault("HTTP-CDN", layers_answered, hosts=(REGISTRY,), reached=9,
           severity="warning", status=0, name="answered",
           evidence={"target": CDN, "refusal": False}),
+    Fault("HTTP-UPLOAD", stops_large_bodies, hosts=(UPLOAD,), others=CDN_TOO,
+          evidence={"bytes": str(512 * 1024), "sent": True,
+                    "upload_status": False}),
+    Fault("HTTP-UPLOAD", limits_uploads, hosts=(UPLOAD,), others=CDN_TOO,
+          evidence={"upload_status": "413"}),
     Fault("HTTP-429", answers(json(429, "{}", **{"Retry-After": "30"})),
           severity="warning", status=0, reached=9, name="retry",
           evidence={"status": "429", "retry": "30"}),

@@ -53,6 +53,7 @@ FAULTS = [
           others={"TCP-DROP": "error"},
           evidence={"id": "TCP-DROP", "pod": "ac-0", "out_port": "443"}),
     Fault("RTT-SLOW", slow_answers, severity="warning", status=0, reached=9,
+          others={"HTTP-CDN": "warning"},
           evidence={"p95": re.compile(r"^3\d{3}$"), "count": True}),
     Fault("RUN-CUT", deadline, severity="warning", status=5, evidence={
         "phase": "tls", "interrupted": False}),

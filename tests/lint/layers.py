@@ -50,7 +50,12 @@ LAYERS = {
 # The files that alone may use a library.
 ALONE = {
     "inih": {"proxy/core/ini.c"},
-    "curl": {"diag/http_head.c", "diag/probe_http.c"},
+    "curl": {
+        "diag/curl_loop.c",
+        "diag/curl_loop.h",
+        "diag/http_head.c",
+        "diag/probe_http.c",
+    },
     "jansson": {"diag/registry.c"},
     "libyaml": {"diag/helm.c"},
 }
