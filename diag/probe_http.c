@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The one file that knows libcurl. Each probe has a multi handle of its own on
+ * The requests, by libcurl. Each probe has a multi handle of its own on
  * the run's loop; libcurl opens a connection of its own to the address that the
  * TCP phase found, so nothing is resolved twice. It checks the certificate only
  * when it was found to be good: else the point is to read who answers. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <time.h>
+#include <sys/socket.h>
 
 #include <curl/curl.h>
 #include <openssl/crypto.h>
@@ -37,6 +38,7 @@ struct probe {
 	struct timer deadline;
 	struct deferred later;
 	size_t head_bytes;
+	int fd;           /* libcurl's last socket */
 	int socket_errno; /* why no socket was to be had; 0: it was */
 	size_t upload_left;
 	bool upload; /* offer a large body instead of the usual request */
@@ -167,19 +169,34 @@ open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *at)
 	int fd = socket(at->family, at->socktype | SOCK_CLOEXEC, at->protocol);
 
 	(void)purpose;
+	p->fd = fd;
 	if (fd < 0)
 		p->socket_errno = errno;
 	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+/* Bytes are under way and none of them again: slow, but not stalled. */
+static bool
+is_moving(const struct probe *p)
+{
+	struct tcp_info info = {.tcpi_state = 0};
+	socklen_t len = sizeof(info);
+
+	return p->fd >= 0 &&
+	       getsockopt(p->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_unacked > 0 && info.tcpi_retransmits == 0;
 }
 
 /* Silence after a small request was answered is a stall, and so is an answer
  * that is not the service's. A service may refuse a stranger before it has read
  * everything, and then cut: that tells nothing of the way. */
 static enum tri
-upload_taken(const struct http_result *out, bool all)
+upload_taken(const struct probe *p, bool all)
 {
+	const struct http_result *out = p->out;
+
 	if (out->end == HTTP_SILENT)
-		return TRI_NO;
+		return is_moving(p) ? TRI_UNKNOWN : TRI_NO;
 	if (out->end != HTTP_ANSWER)
 		return TRI_UNKNOWN;
 	if (out->amz_request_id[0] == '\0')
@@ -197,8 +214,7 @@ note_upload(const struct probe *p)
 	to->upload_bytes = UPLOAD_BYTES;
 	to->upload_sent = sent > UPLOAD_BYTES ? UPLOAD_BYTES : (uint32_t)sent;
 	to->upload_status = p->out->status;
-	to->upload_taken =
-	    upload_taken(p->out, to->upload_sent == UPLOAD_BYTES);
+	to->upload_taken = upload_taken(p, to->upload_sent == UPLOAD_BYTES);
 }
 
 static void
@@ -252,7 +268,7 @@ walk_on(struct probe *p)
 {
 	const struct http_result *out = p->again;
 
-	if (out->redirect.seen)
+	if (out->redirect.seen && registry_at_layer(p->walk))
 		p->job->result->http.redirect = out->redirect;
 	if (out->end != HTTP_ANSWER || !registry_next(p->walk, out->status))
 		return false;
@@ -572,6 +588,7 @@ http_cancel(struct probe **pp)
 static bool
 look_start(struct probe **out, struct probe *p)
 {
+	p->fd = -1;
 	p->again = calloc(1, sizeof(*p->again));
 	p->out = p->again;
 	if (p->again == NULL || !easy_begin(p, true)) {

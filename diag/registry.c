@@ -78,6 +78,12 @@ registry_token(const struct registry_walk *w)
 	return w->token;
 }
 
+bool
+registry_at_layer(const struct registry_walk *w)
+{
+	return w->step == STEP_LAYER;
+}
+
 const char *
 registry_accept(void)
 {
