@@ -183,8 +183,8 @@ run_it(struct check *c)
 	if (c->loop == NULL || !catch_signals(c))
 		return complain(EXIT_CANNOT_TELL, strerrordesc_np(errno));
 	if (c->options.format == REPORT_TEXT)
-		c->view = progress_view_new(
-		    stderr, c->plan, &c->style, isatty(STDERR_FILENO) == 1);
+		c->view = progress_view_new(stderr, c->plan, &c->style,
+		    report_can_redraw(stderr, read_environment, NULL));
 	c->run->started_unix_ns = unix_now_ns();
 	begun = clock_now_ns();
 	c->runner = runner_start(c->loop, c->plan, c->run, &options);

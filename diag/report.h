@@ -36,6 +36,10 @@ bool report_junit(FILE *out, const struct report_input *in) MUST_CHECK;
 bool report_html(FILE *out, const struct report_input *in) MUST_CHECK;
 bool report_prometheus(FILE *out, const struct report_input *in) MUST_CHECK;
 
+/* Whether out is a terminal that understands control sequences: TERM is set,
+ * and not to "dumb". */
+bool report_can_redraw(FILE *out, getenv_fn get, void *arg);
+
 /* How the text report should look on this stream (NULL: a file): colour on a
  * terminal unless NO_COLOR is set or TERM is unset or "dumb" (--color decides
  * first), ASCII unless the locale's name says UTF-8 or with --ascii, the width

@@ -50,6 +50,15 @@ read_columns(const char *text)
 	return n > COLUMNS_MAX ? COLUMNS_MAX : n;
 }
 
+bool
+report_can_redraw(FILE *out, getenv_fn get, void *arg)
+{
+	const char *term = variable(get, arg, "TERM");
+
+	return out != NULL && isatty(fileno(out)) == 1 && term != NULL &&
+	       strcmp(term, "dumb") != 0;
+}
+
 struct report_style
 report_style_for(
     FILE *out, const struct check_options *options, getenv_fn get, void *arg)
@@ -57,17 +66,15 @@ report_style_for(
 	struct winsize size = {.ws_col = 0};
 	int fd = out ? fileno(out) : -1;
 	bool terminal = fd >= 0 && isatty(fd) == 1;
-	bool dumb;
-	const char *term = variable(get, arg, "TERM");
 	struct report_style s = {
 	    .ascii = options->ascii || !shows_utf8(get, arg),
 	    .verbose = options->verbose,
 	    .width = read_columns(variable(get, arg, "COLUMNS")),
 	};
 
-	dumb = term == NULL || strcmp(term, "dumb") == 0;
 	s.colour = options->colour == COLOUR_ALWAYS ||
-		   (options->colour == COLOUR_AUTO && terminal && !dumb &&
+		   (options->colour == COLOUR_AUTO &&
+		       report_can_redraw(out, get, arg) &&
 		       variable(get, arg, "NO_COLOR") == NULL);
 	if (s.width == 0 && terminal && ioctl(fd, TIOCGWINSZ, &size) == 0)
 		s.width = size.ws_col;

@@ -160,10 +160,16 @@ test_style_of_a_terminal(void **state)
 
 	(void)state;
 	assert_non_null(out);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct diag_vars all = {.list = rows[i].vars};
+		const char *term = rows[i].vars[0];
+
 		assert_int_equal(
 		    style_for(out, rows[i].mode, rows[i].vars).colour,
 		    rows[i].colour);
+		assert_int_equal(report_can_redraw(out, diag_getenv, &all),
+		    term != NULL && strcmp(term, "TERM=dumb") != 0);
+	}
 	(void)fclose(out);
 }
 
