@@ -49,11 +49,18 @@ struct config_endpoints {
 
 struct config_slot; /* where a key was set: config_dump's own */
 
+/* Bits: what clients may speak at a listener. */
+enum config_protocol {
+	PROTOCOL_CONNECT = 1,
+	PROTOCOL_SOCKS5 = 2,
+};
+
 struct config_listener {
 	char *name;
 	char
 	    *unix_path; /* address = unix:/path; else NULL and address is set */
 	struct ip_endpoint address;
+	unsigned protocols;             /* bits of enum config_protocol */
 	struct config_prefixes clients; /* none with unix_path */
 	struct config_slot *slots;
 };

@@ -37,6 +37,12 @@ static const struct config_word sni_modes[] = {
     {NULL, 0},
 };
 
+static const struct config_word protocols[] = {
+    {"connect", PROTOCOL_CONNECT},
+    {"socks5", PROTOCOL_SOCKS5},
+    {NULL, 0},
+};
+
 static const struct config_word log_formats[] = {
     {"json", LOG_JSON},
     {"logfmt", LOG_LOGFMT},
@@ -79,8 +85,9 @@ const struct config_key config_table[] = {
     {LISTENER_KEY("address", name), /* the whole listener, see the type */
 	.type = &config_listen_address, .fallback = "127.0.0.1:3128",
 	.restart = true, .help = "where clients connect to"},
-    {LISTENER_KEY("protocols", name), .type = &config_fixed,
-	.fallback = "connect", .help = "what clients speak"},
+    {LISTENER_KEY("protocols", protocols), .type = &config_bits,
+	.words = protocols, .fallback = "connect, socks5",
+	.help = "what clients may speak, told apart by the first byte"},
     {LISTENER_KEY("clients", clients), .type = &config_prefix_list,
 	.fallback = "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, "
 		    "192.168.0.0/16, 100.64.0.0/10, fc00::/7",

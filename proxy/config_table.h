@@ -63,12 +63,13 @@ struct config_type {
 };
 
 extern const struct config_type config_flag, config_count, config_millis,
-    config_seconds, config_size, config_choice, config_fixed, config_path,
+    config_seconds, config_size, config_choice, config_bits, config_path,
     config_user, config_log_target, config_names, config_paths, config_regions,
     config_features, config_prefix_list, config_servers, config_admin_address,
     config_listen_address;
 
-/* One of the values of config_choice; a table ends with a NULL name. */
+/* A value of config_choice or a bit of config_bits; a table ends with a NULL
+ * name. */
 struct config_word {
 	const char *name;
 	unsigned value;
@@ -80,7 +81,7 @@ struct config_key {
 	size_t offset; /* of the field in struct config, or for "listener" in
 			* struct config_listener */
 	uint64_t min, max;               /* durations: ms; sizes: bytes */
-	const struct config_word *words; /* of config_choice */
+	const struct config_word *words; /* of config_choice, config_bits */
 	const char *word;     /* what stands for zero, nothing or all */
 	const char *fallback; /* the default, as text; NULL: required */
 	const char *help;     /* one line */

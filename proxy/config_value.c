@@ -367,34 +367,54 @@ const struct config_type config_choice = {
     .expect = choice_expect,
 };
 
-/* A key with one value so far, which needs no field */
+/* Some of a few words */
 
 static bool
-fixed_parse(const struct config_key *key, struct span text, void *field,
+bits_parse(const struct config_key *key, struct span text, void *field,
     struct config_memory *m)
 {
-	(void)field;
+	unsigned *value = field;
+
 	(void)m;
-	return span_is(text, key->fallback);
+	for (const struct config_word *w = key->words; w->name != NULL; w++) {
+		if (span_is(text, w->name)) {
+			*value |= w->value;
+			return true;
+		}
+	}
+	return false;
 }
 
+/* Item i of those that are set. */
 static bool
-fixed_format(
+bits_format(
     const struct config_key *key, const void *field, size_t i, struct text *out)
 {
-	(void)field;
-	text_str(out, key->fallback);
-	return i == 0;
+	const unsigned *value = field;
+
+	for (const struct config_word *w = key->words; w->name != NULL; w++) {
+		if ((*value & w->value) != 0 && i-- == 0) {
+			text_str(out, w->name);
+			return true;
+		}
+	}
+	return false;
 }
 
 static void
-fixed_expect(const struct config_key *key, struct text *out)
+bits_expect(const struct config_key *key, struct text *out)
 {
-	text_str(out, key->fallback);
+	text_str(out, "any of ");
+	for (const struct config_word *w = key->words; w->name != NULL; w++) {
+		if (w != key->words)
+			text_str(out, ", ");
+		text_str(out, w->name);
+	}
 }
 
-const struct config_type config_fixed = {
-    .parse = fixed_parse,
-    .format = fixed_format,
-    .expect = fixed_expect,
+const struct config_type config_bits = {
+    .list = true,
+    .parse = bits_parse,
+    .format = bits_format,
+    .expect = bits_expect,
 };

@@ -95,7 +95,8 @@ session_end(struct session *s, enum outcome why, const char *detail)
 	/* A refusal was told of when it was sent; a client that leaves without
 	 * a byte (a port check) is not worth a line. */
 	if (s->state != SESSION_LINGER &&
-	    (s->state != SESSION_HEAD || s->intake != NULL))
+	    (s->state != SESSION_HEAD || s->intake != NULL ||
+		s->socks != SOCKS_NOT))
 		session_report_end(s, why, detail);
 	/* A reset of one side is passed on to the other as what it is. */
 	session_close(
@@ -233,7 +234,7 @@ session_on_head_timeout(struct timer *t)
 	struct span none = span_of(NULL, 0);
 
 	/* Nothing sent, nothing answered: a port check that stays on. */
-	if (s->intake == NULL)
+	if (s->intake == NULL && s->socks == SOCKS_NOT)
 		session_close(s, false);
 	else
 		session_refuse_request(s, OUTCOME_HEADER_TIMEOUT, none);
@@ -266,15 +267,28 @@ session_keep_early_bytes(struct session *s, struct span all, size_t head_len)
 	       session_keep(s, span_of(all.ptr + head_len, all.len - head_len));
 }
 
-static void
-session_on_request(struct session *s, struct request *r, struct span all)
+void
+session_on_target(struct session *s, const struct endpoint *target,
+    struct span all, size_t head_len)
 {
+	timer_clear(s->gate->relay.loop, &s->timer);
+	if (session_admit(s, target) &&
+	    session_keep_early_bytes(s, all, head_len))
+		session_resolve(s, target);
+}
+
+static void
+session_on_request(struct session *s, const struct request *r, struct span all)
+{
+	/* The request may lie in the intake, which goes before its name is
+	 * looked up. */
 	struct endpoint target = r->target;
 
-	timer_clear(s->gate->relay.loop, &s->timer);
-	if (session_admit(s, &target) &&
-	    session_keep_early_bytes(s, all, r->head_len))
-		session_resolve(s, &target);
+	if ((s->door->protocols & PROTOCOL_CONNECT) != 0)
+		session_on_target(s, &target, all, r->head_len);
+	else
+		session_refuse_request(s, OUTCOME_METHOD_NOT_ALLOWED,
+		    span_str("only SOCKS5 is spoken here"));
 }
 
 static void
@@ -295,6 +309,11 @@ session_on_head(struct session *s)
 
 	request_init(&fresh, s->gate->config->limits.header_bytes);
 	while (session_read(s, &all) == INTAKE_BYTES) {
+		if (session_is_socks5(s, all)) {
+			if (session_on_socks5(s, all) == SOCKS_OVER)
+				return;
+			continue;
+		}
 		if (s->intake != NULL)
 			r = &s->intake->request;
 		switch (request_parse(r, all.ptr, all.len)) {

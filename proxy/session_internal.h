@@ -22,6 +22,13 @@ enum session_state {
 	SESSION_ENDED,     /* awaits: the end of the loop's turn */
 };
 
+/* How far a client that speaks SOCKS5 (RFC 1928) has come. */
+enum socks_state {
+	SOCKS_NOT,      /* it speaks HTTP, or has not spoken */
+	SOCKS_GREETING, /* its methods */
+	SOCKS_REQUEST,  /* its request, or that was answered */
+};
+
 struct session {
 	struct gate *gate;                  /* borrowed */
 	const struct config_listener *door; /* borrowed */
@@ -44,12 +51,14 @@ struct session {
 	size_t hello_need; /* bytes before the hello is looked at again */
 	uint16_t port;
 	enum session_state state;
-	bool is_head;    /* its answer has no body */
-	bool watched;    /* the client's socket is in the loop */
-	bool counted;    /* holds a place in limits */
-	bool same_sni;   /* the hello named the target */
-	bool warm;       /* a spare connection served it */
-	bool kept_alive; /* both sockets have keep-alive on */
+	enum socks_state socks;
+	uint8_t socks_reply; /* a REP that says more than the outcome; or 0 */
+	bool is_head;        /* its answer has no body */
+	bool watched;        /* the client's socket is in the loop */
+	bool counted;        /* holds a place in limits */
+	bool same_sni;       /* the hello named the target */
+	bool warm;           /* a spare connection served it */
+	bool kept_alive;     /* both sockets have keep-alive on */
 };
 
 /* session.c */
@@ -75,6 +84,24 @@ enum intake_result session_read(struct session *s, struct span *all) MUST_CHECK;
 /* Keeps bytes that lie in the worker's buffer; those of an intake are kept
  * already. False: out of memory, and the session has ended. */
 bool session_keep(struct session *s, struct span data) MUST_CHECK;
+
+/* The client has named its target in head_len bytes at the head of all. */
+void session_on_target(struct session *s, const struct endpoint *target,
+    struct span all, size_t head_len);
+
+/* session_socks5.c */
+/* Whether all, the first bytes of a client, are SOCKS5's to judge. */
+bool session_is_socks5(const struct session *s, struct span all);
+enum socks_step {
+	SOCKS_MORE, /* bytes are missing */
+	SOCKS_OVER, /* the session has gone on, or has ended */
+};
+enum socks_step session_on_socks5(
+    struct session *s, struct span all) MUST_CHECK;
+/* What a SOCKS5 client is sent for this outcome. Returns the length; out has
+ * RESPONSE_MAX bytes. */
+size_t session_socks5_answer(
+    const struct session *s, enum outcome why, char *out);
 
 /* session_tunnel.c */
 /* The upstream is connected: answers 200 and goes on. */

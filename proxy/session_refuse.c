@@ -116,7 +116,9 @@ session_refuse(
 	    .advice = advice,
 	    .retry_after_s = retry_after_s(why),
 	    .no_body = s->is_head};
-	size_t len = response_refusal(answer, &refusal);
+	size_t len = s->socks != SOCKS_NOT
+			 ? session_socks5_answer(s, why, answer)
+			 : response_refusal(answer, &refusal);
 
 	session_report_refusal(s, why, detail);
 	timer_clear(s->gate->relay.loop, &s->timer);

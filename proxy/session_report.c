@@ -113,7 +113,7 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .status = tunnel ? 200 : outcome_status(why),
 	    .client = s->client,
 	    .listener = span_str(s->door->name),
-	    .protocol = "connect",
+	    .protocol = s->socks != SOCKS_NOT ? "socks5" : "connect",
 	    .upstream = s->upstream,
 	    .dns_ns = s->dns_ns,
 	    .connect_ns = s->connect_ns,

@@ -218,7 +218,9 @@ void
 session_establish(struct session *s)
 {
 	char answer[RESPONSE_MAX];
-	size_t len = response_established(answer, &s->upstream);
+	size_t len = s->socks != SOCKS_NOT
+			 ? session_socks5_answer(s, OUTCOME_OK, answer)
+			 : response_established(answer, &s->upstream);
 	ssize_t n = send(s->tunnel.client.watch.fd, answer, len, MSG_NOSIGNAL);
 
 	if (n != (ssize_t)len) {

@@ -30,15 +30,20 @@ def _run(gateway, argv, environment=None, **kw):
     return gateway.lab.client.run(argv, env=env, errors="replace", **kw)
 
 
+def socks_url(gateway):
+    """The gateway as a SOCKS5 proxy that resolves names."""
+    return gateway.url.replace("http://", "socks5h://")
+
+
 def _result(done, pattern):
     text = done.stdout + done.stderr
     match = re.search(pattern, text, re.M)
     return Result(int(match.group(1)) if match else None, text)
 
 
-def curl(gateway, url):
+def curl(gateway, url, proxy=None):
     done = _run(gateway, ["curl", "-sS", "--max-time", "30", "--proxy",
-                          gateway.url, "--cacert", gateway.lab.ca_file, "-w",
+                          proxy or gateway.url, "--cacert", gateway.lab.ca_file, "-w",
                           "\nstatus %{http_code}\n", url])
     # curl says 000 when there was no answer.
     return _result(done, r"^status ([1-9]\d\d)$")
@@ -84,9 +89,9 @@ def openssl(gateway, url):
     return _result(done, r"^HTTP/1\.1 (\d+)")
 
 
-def go(gateway, url):
+def go(gateway, url, proxy=None):
     done = _run(gateway, [_go_program(gateway.lab), gateway.lab.ca_file, url],
-                {"HTTPS_PROXY": gateway.url})
+                {"HTTPS_PROXY": proxy or gateway.url})
     return _result(done, r"^status (\d+)$")
 
 

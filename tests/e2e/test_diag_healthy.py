@@ -43,7 +43,12 @@ def over_socks5_with_a_password(world):
     world.arguments[-1] = proxy.url.replace("://", "://u:p%20w@")
 
 
-WAYS = [direct, over_connect, over_a_parent, over_a_parent_with_tls,
+def over_our_own_socks5(world):
+    gateway = world.gateway()
+    world.arguments[-1] = gateway.url.replace("http://", "socks5h://")
+
+
+WAYS = [direct, over_connect, over_our_own_socks5, over_a_parent, over_a_parent_with_tls,
         over_socks5, over_socks5_with_a_password]
 
 

@@ -92,7 +92,7 @@ defaults_are_the_contract(void **state)
 	    {"gateway", "workers", "auto"},
 	    {"gateway", "user", "none"},
 	    {"listener main", "address", "127.0.0.1:3128"},
-	    {"listener main", "protocols", "connect"},
+	    {"listener main", "protocols", "connect, socks5"},
 	    {"listener main", "clients",
 		"127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, "
 		"192.168.0.0/16, 100.64.0.0/10, fc00::/7"},
@@ -206,6 +206,9 @@ static const char *const good_values[][4] = {
     {"listener x", "address = 0.0.0.0:0", "address", "0.0.0.0:0"},
     {"listener x", "address = unix:/run/s", "address", "unix:/run/s"},
     {"listener x", "protocols = connect", "protocols", "connect"},
+    {"listener x", "protocols = socks5", "protocols", "socks5"},
+    {"listener x", "protocols = socks5, connect", "protocols",
+	"connect, socks5"},
     {"listener x", "clients = 10.0.0.0/8,::1/128", "clients",
 	"10.0.0.0/8, ::1"},
     {"dns",

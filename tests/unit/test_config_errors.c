@@ -82,9 +82,9 @@ static const struct bad_case bad_values[] = {
 	"f:2: listener x.address: \"::1:3128\": expected " LISTEN},
     {"[listener x]\naddress = unix:run/s",
 	"f:2: listener x.address: \"unix:run/s\": expected " LISTEN},
-    {"[listener x]\nprotocols = connect, socks5",
-	"f:2: listener x.protocols: \"connect, socks5\": expected "
-	"connect"},
+    {"[listener x]\nprotocols = connect, sni",
+	"f:2: listener x.protocols: \"sni\": expected "
+	"any of connect, socks5"},
     {"[listener x]\nclients = none",
 	"f:2: listener x.clients: \"none\": expected " PREFIXES},
     {"[listener x]\nclients = 10.0.0.1/8",
