@@ -28,7 +28,7 @@ void registry_free(struct registry_walk *w);
 const char *registry_path(const struct registry_walk *w);
 const char *registry_token(const struct registry_walk *w);
 
-/* Whether it is the layer that is asked for now: what redirects it serves it. */
+/* Whether the layer is asked for now: what that is redirected to serves it. */
 bool registry_at_layer(const struct registry_walk *w);
 
 /* The header line with the kinds of manifest that are understood. */

@@ -17,18 +17,18 @@
 static const struct {
 	const char *data;
 	size_t len;
-	enum socks5_result want;
 	size_t used;
+	enum socks5_result want;
 	bool none;
 } greetings[] = {
-    {BYTES("\x05\x01\x00"), SOCKS5_DONE, 3, true},
-    {BYTES("\x05\x02\x00\x02"), SOCKS5_DONE, 4, true},
-    {BYTES("\x05\x02\x02\x00"), SOCKS5_DONE, 4, true},
-    {BYTES("\x05\x01\x02"), SOCKS5_DONE, 3, false},
-    {BYTES("\x05\x01\xFF"), SOCKS5_DONE, 3, false},
-    {BYTES("\x05\x01\x00\x05\x01"), SOCKS5_DONE, 3, true},
-    {BYTES("\x05\x00"), SOCKS5_BAD, 0, false},
-    {BYTES("\x04\x01\x01\xBB"), SOCKS5_BAD, 0, false},
+    {BYTES("\x05\x01\x00"), 3, SOCKS5_DONE, true},
+    {BYTES("\x05\x02\x00\x02"), 4, SOCKS5_DONE, true},
+    {BYTES("\x05\x02\x02\x00"), 4, SOCKS5_DONE, true},
+    {BYTES("\x05\x01\x02"), 3, SOCKS5_DONE, false},
+    {BYTES("\x05\x01\xFF"), 3, SOCKS5_DONE, false},
+    {BYTES("\x05\x01\x00\x05\x01"), 3, SOCKS5_DONE, true},
+    {BYTES("\x05\x00"), 0, SOCKS5_BAD, false},
+    {BYTES("\x04\x01\x01\xBB"), 0, SOCKS5_BAD, false},
 };
 
 /* The bytes lie before a guard page, whole and at each shorter length: a
@@ -71,50 +71,50 @@ static const struct {
 	enum socks5_result want;
 	enum outcome why;
 	unsigned reply;
-	const char *says; /* host, or words of the detail */
 	unsigned port;
+	const char *says; /* host, or words of the detail */
 	size_t used;
 } requests[] = {
-    {BYTES(NAME "\x01\xBB"), SOCKS5_DONE, OUTCOME_OK, 0, "example.com", 443,
+    {BYTES(NAME "\x01\xBB"), SOCKS5_DONE, OUTCOME_OK, 0, 443, "example.com",
 	18},
-    {BYTES(NAME "\x01\xBB\x16\x03"), SOCKS5_DONE, OUTCOME_OK, 0, "example.com",
-	443, 18},
+    {BYTES(NAME "\x01\xBB\x16\x03"), SOCKS5_DONE, OUTCOME_OK, 0, 443,
+	"example.com", 18},
     {BYTES("\x05\x01\x00\x03\x0C"
 	   "EXAMPLE.com.\xFF\xFF"),
-	SOCKS5_DONE, OUTCOME_OK, 0, "example.com", 65535, 19},
-    {BYTES(NAME "\x00\x00"), SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, "port 0", 0,
+	SOCKS5_DONE, OUTCOME_OK, 0, 65535, "example.com", 19},
+    {BYTES(NAME "\x00\x00"), SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, 0, "port 0",
 	0},
     {BYTES("\x05\x01\x00\x03\x00\x01\xBB"), SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1,
-	"not a host name", 0, 0},
+	0, "not a host name", 0},
     {BYTES("\x05\x01\x00\x03\x03"
 	   "a b"
 	   "\x01\xBB"),
-	SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, "not a host name", 0, 0},
+	SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, 0, "not a host name", 0},
     {BYTES("\x05\x01\x00\x03\x03"
 	   "a\0b"
 	   "\x01\xBB"),
-	SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, "not a host name", 0, 0},
+	SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, 0, "not a host name", 0},
     {BYTES("\x05\x01\x00\x03\x07"
 	   "1.2.3.4"
 	   "\x01\xBB"),
-	SOCKS5_BAD, OUTCOME_DENIED_ADDRESS_LITERAL, 2, "ask by name", 0, 0},
+	SOCKS5_BAD, OUTCOME_DENIED_ADDRESS_LITERAL, 2, 0, "ask by name", 0},
     {BYTES("\x05\x01\x00\x03\x05"
 	   "[::1]"
 	   "\x01\xBB"),
-	SOCKS5_BAD, OUTCOME_DENIED_ADDRESS_LITERAL, 2, "ask by name", 0, 0},
+	SOCKS5_BAD, OUTCOME_DENIED_ADDRESS_LITERAL, 2, 0, "ask by name", 0},
     {BYTES("\x05\x01\x00\x01\x01\x02\x03\x04\x01\xBB"), SOCKS5_BAD,
-	OUTCOME_DENIED_ADDRESS_LITERAL, 2, "socks5h://", 0, 0},
+	OUTCOME_DENIED_ADDRESS_LITERAL, 2, 0, "socks5h://", 0},
     {BYTES("\x05\x01\x00\x04"), SOCKS5_BAD, OUTCOME_DENIED_ADDRESS_LITERAL, 2,
-	"socks5h://", 0, 0},
-    {BYTES("\x05\x01\x00\x02"), SOCKS5_BAD, OUTCOME_BAD_REQUEST, 8,
-	"address type", 0, 0},
-    {BYTES("\x05\x02"), SOCKS5_BAD, OUTCOME_METHOD_NOT_ALLOWED, 7,
-	"only CONNECT", 0, 0},
-    {BYTES("\x05\x03"), SOCKS5_BAD, OUTCOME_METHOD_NOT_ALLOWED, 7,
-	"only CONNECT", 0, 0},
-    {BYTES("\x05\x01\x01"), SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, "reserved", 0,
+	0, "socks5h://", 0},
+    {BYTES("\x05\x01\x00\x02"), SOCKS5_BAD, OUTCOME_BAD_REQUEST, 8, 0,
+	"address type", 0},
+    {BYTES("\x05\x02"), SOCKS5_BAD, OUTCOME_METHOD_NOT_ALLOWED, 7, 0,
+	"only CONNECT", 0},
+    {BYTES("\x05\x03"), SOCKS5_BAD, OUTCOME_METHOD_NOT_ALLOWED, 7, 0,
+	"only CONNECT", 0},
+    {BYTES("\x05\x01\x01"), SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, 0, "reserved",
 	0},
-    {BYTES("\x04"), SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, "version 5", 0, 0},
+    {BYTES("\x04"), SOCKS5_BAD, OUTCOME_BAD_REQUEST, 1, 0, "version 5", 0},
 };
 
 static void
