@@ -11,6 +11,7 @@
 #include "core/ipaddr.h"
 #include "core/nearest.h"
 #include "explain.h"
+#include "hash_password.h"
 
 enum {
 	SHOWN_MAX = 80, /* of an argument in a message */
@@ -25,6 +26,7 @@ enum {
 	OPTION_DUMP_CONFIG,
 	OPTION_PRINT_ALLOWLIST,
 	OPTION_EXPLAIN,
+	OPTION_HASH_PASSWORD,
 	OPTION_HELP,
 	OPTION_VERSION,
 };
@@ -39,6 +41,7 @@ static const struct option options[] = {
     {"dump-config", no_argument, NULL, OPTION_DUMP_CONFIG},
     {"print-allowlist", no_argument, NULL, OPTION_PRINT_ALLOWLIST},
     {"explain", required_argument, NULL, OPTION_EXPLAIN},
+    {"hash-password", optional_argument, NULL, OPTION_HASH_PASSWORD},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -51,14 +54,14 @@ enum {
 /* While the arguments are read. */
 struct request {
 	int command;        /* one of the options, or 0: serve */
-	const char *target; /* of --explain */
+	const char *target; /* of --explain, or the user of --hash-password */
 };
 
 #define PROGRAM "sekisho-proxy: "
 #define ACCEPTED                                                               \
 	"accepted: -c, --config, --region, --listen, --admin, --set, "         \
-	"--check, --dump-config, --print-allowlist, --explain, --help, "       \
-	"--version"
+	"--check, --dump-config, --print-allowlist, --explain, "               \
+	"--hash-password, --help, --version"
 
 static const char help_text[] =
     "Usage: sekisho-proxy [-c FILE] [--region R[,R...]] [OPTION...]\n"
@@ -82,6 +85,9 @@ static const char help_text[] =
     "                           region, category, file:line\n"
     "      --explain HOST[:PORT]\n"
     "                           say whether and why it is allowed or denied\n"
+    "      --hash-password[=USER]\n"
+    "                           print a line for a htpasswd file; reads the\n"
+    "                           password from the terminal or standard input\n"
     "      --help               print this\n"
     "      --version            print the version\n"
     "\n"
@@ -216,11 +222,13 @@ set_command(struct request *r, int command, const char *target)
 {
 	if (r->command != 0 && r->command != command) {
 		usage_error("--%s and --%s: only one of --check, "
-			    "--dump-config, --print-allowlist, --explain",
+			    "--dump-config, --print-allowlist, --explain, "
+			    "--hash-password",
 		    option_name(r->command), option_name(command));
 		return false;
 	}
-	if (r->target != NULL || (target != NULL && target[0] == '\0')) {
+	if (command == OPTION_EXPLAIN &&
+	    (r->target != NULL || (target != NULL && target[0] == '\0'))) {
 		usage_error("--explain: expected one HOST or HOST:PORT");
 		return false;
 	}
@@ -295,9 +303,8 @@ read_option(struct cli *cli, struct request *r, int option)
 		return add_setting(cli, "admin.address", optarg, "--admin");
 	case OPTION_SET:
 		return add_set(cli, optarg);
-	default:
-		return set_command(
-		    r, option, option == OPTION_EXPLAIN ? optarg : NULL);
+	default: /* optarg is NULL where there is none */
+		return set_command(r, option, optarg);
 	}
 }
 
@@ -322,6 +329,9 @@ read_arguments(struct cli *cli, struct request *r, int argc, char **argv)
 		if (!read_option(cli, r, option))
 			return false;
 	}
+	if (r->command == OPTION_HASH_PASSWORD && r->target == NULL &&
+	    optind + 1 == argc)
+		r->target = argv[optind++];
 	if (optind < argc) {
 		usage_error("%.*s: unexpected argument (%s)", SHOWN_MAX,
 		    argv[optind], ACCEPTED);
@@ -416,6 +426,17 @@ flush_stdout(int exit_code)
 	return CLI_USAGE;
 }
 
+static int
+run_hash_password(const char *user)
+{
+	const char *why;
+
+	if (hash_password(user, stdin, stdout, &why))
+		return flush_stdout(CLI_OK);
+	usage_error("--hash-password: %s", why);
+	return CLI_USAGE;
+}
+
 static bool
 load(struct cli *cli)
 {
@@ -450,6 +471,7 @@ enum cli_next
 cli_run(struct cli *cli, int argc, char **argv)
 {
 	struct request r = {.command = 0};
+	bool blamed = false;
 
 	if (!cli_init(cli, argc) || !read_arguments(cli, &r, argc, argv))
 		return CLI_NEXT_EXIT;
@@ -461,7 +483,14 @@ cli_run(struct cli *cli, int argc, char **argv)
 		cli->exit_code = flush_stdout(CLI_OK);
 		return CLI_NEXT_EXIT;
 	}
+	if (r.command == OPTION_HASH_PASSWORD) {
+		cli->exit_code = run_hash_password(r.target);
+		return CLI_NEXT_EXIT;
+	}
 	if (!load(cli))
+		return CLI_NEXT_EXIT;
+	if ((r.command == 0 || r.command == OPTION_CHECK) &&
+	    !config_read_secrets(cli->config, on_config_error, &blamed))
 		return CLI_NEXT_EXIT;
 	if (r.command == 0)
 		return CLI_NEXT_SERVE;

@@ -13,6 +13,7 @@
 #include "core/ini.h"
 #include "core/nearest.h"
 #include "cpus.h"
+#include "realm.h"
 
 enum {
 	WHERE_EXTRA = 16,
@@ -511,8 +512,27 @@ config_load(const struct config_sources *src, config_error_fn error, void *arg)
 void
 config_free(struct config *c)
 {
-	if (c != NULL)
-		config_memory_free(c->memory);
+	if (c == NULL)
+		return;
+	for (size_t i = 0; i < c->listener_count; i++)
+		realm_free(c->listeners[i].realm);
+	config_memory_free(c->memory);
+}
+
+bool
+config_read_secrets(struct config *c, config_error_fn error, void *arg)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < c->listener_count; i++) {
+		struct config_listener *l = &c->listeners[i];
+
+		if (l->auth == AUTH_NONE)
+			continue;
+		l->realm = realm_load(l->credentials, error, arg);
+		ok = ok && l->realm != NULL;
+	}
+	return ok;
 }
 
 unsigned

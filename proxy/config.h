@@ -55,6 +55,13 @@ enum config_protocol {
 	PROTOCOL_SOCKS5 = 2,
 };
 
+enum config_auth {
+	AUTH_NONE,
+	AUTH_BASIC
+};
+
+struct realm;
+
 struct config_listener {
 	char *name;
 	char
@@ -62,6 +69,9 @@ struct config_listener {
 	struct ip_endpoint address;
 	unsigned protocols;             /* bits of enum config_protocol */
 	struct config_prefixes clients; /* none with unix_path */
+	enum config_auth auth;
+	char *credentials;   /* path; NULL without auth */
+	struct realm *realm; /* of credentials; NULL without auth */
 	struct config_slot *slots;
 };
 
@@ -150,6 +160,12 @@ typedef void (*config_error_fn)(void *arg, const char *text);
 struct config *config_load(const struct config_sources *src,
     config_error_fn error, void *arg) MUST_CHECK;
 void config_free(struct config *c); /* NULL is fine */
+
+/* Reads the files with secrets that the configuration names (credentials): not
+ * a part of config_load(), as who asks for a list need not be able to read
+ * them. False after error calls ("PATH:LINE: …"). */
+bool config_read_secrets(
+    struct config *c, config_error_fn error, void *arg) MUST_CHECK;
 
 /* The effective configuration: each key with its value, default, source
  * ("default", "FILE:LINE", "--set") and help, as a file that config_load reads

@@ -138,6 +138,21 @@ listeners_clash(
 }
 
 static void
+check_auth(const struct config *c, const struct config_listener *l,
+    struct config_report *r)
+{
+	struct place auth = place_of(c, "listener", "auth", l);
+	struct place credentials = place_of(c, "listener", "credentials", l);
+
+	if (l->auth == AUTH_BASIC && l->credentials == NULL)
+		config_report_key(r, auth.at, auth.key,
+		    "basic needs a htpasswd file: set credentials");
+	if (l->auth == AUTH_NONE && l->credentials != NULL)
+		config_report_key(r, credentials.at, credentials.key,
+		    "is not used without auth = basic");
+}
+
+static void
 check_listener(const struct config *c, size_t i, struct config_report *r)
 {
 	const struct config_listener *l = &c->listeners[i];
@@ -171,6 +186,8 @@ config_check(const struct config *c, struct config_report *r)
 	check_ttl(c, r);
 	check_deny_leaves_some(c, r);
 	check_allow_against_deny(c, r);
-	for (size_t i = 0; i < c->listener_count; i++)
+	for (size_t i = 0; i < c->listener_count; i++) {
 		check_listener(c, i, r);
+		check_auth(c, &c->listeners[i], r);
+	}
 }

@@ -43,6 +43,12 @@ static const struct config_word protocols[] = {
     {NULL, 0},
 };
 
+static const struct config_word auth_modes[] = {
+    {"none", AUTH_NONE},
+    {"basic", AUTH_BASIC},
+    {NULL, 0},
+};
+
 static const struct config_word log_formats[] = {
     {"json", LOG_JSON},
     {"logfmt", LOG_LOGFMT},
@@ -92,8 +98,13 @@ const struct config_key config_table[] = {
 	.fallback = "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, "
 		    "192.168.0.0/16, 100.64.0.0/10, fc00::/7",
 	.help = "sources that may use it; not for unix:"},
-    NOT_YET("listener", "auth"),
-    NOT_YET("listener", "credentials"),
+    {LISTENER_KEY("auth", auth), .type = &config_choice, .words = auth_modes,
+	.fallback = "none",
+	.help = "basic: clients need a user and a password, Basic with CONNECT "
+		"and username/password with SOCKS5"},
+    {LISTENER_KEY("credentials", credentials), .type = &config_path,
+	.word = "none", .fallback = "none",
+	.help = "htpasswd file of the users (bcrypt, yescrypt, SHA-512)"},
     NOT_YET("listener", "tls_certificate"),
     NOT_YET("listener", "tls_key"),
     NOT_YET("listener", "tls_client_ca"),

@@ -13,6 +13,7 @@
 
 #include "access_log.h"
 #include "admin.h"
+#include "auth.h"
 #include "core/log.h"
 #include "doors.h"
 #include "metrics.h"
@@ -25,6 +26,7 @@ struct server {
 	struct policy *policy;
 	struct doors doors;
 	struct quota *quota;
+	struct auth *auth; /* NULL: no listener asks for credentials */
 	struct access_log *log;
 	struct worker_metrics **metrics; /* per worker */
 	struct worker **workers;
@@ -173,6 +175,7 @@ make_worker(struct server *s, unsigned i)
 	const struct worker_options opt = {.config = s->config,
 	    .policy = s->policy,
 	    .quota = s->quota,
+	    .auth = s->auth,
 	    .ring = access_log_ring(s->log, i),
 	    .metrics = s->metrics[i],
 	    .listeners = doors_of_worker(&s->doors, i),
@@ -187,6 +190,20 @@ make_worker(struct server *s, unsigned i)
 
 	doors_taken(&s->doors, i);
 	return w;
+}
+
+/* True also when no listener asks for credentials. */
+static bool
+make_auth(struct server *s)
+{
+	bool asks = false;
+
+	for (size_t i = 0; i < s->config->listener_count; i++)
+		asks = asks || s->config->listeners[i].auth != AUTH_NONE;
+	if (!asks)
+		return true;
+	s->auth = auth_new(s->worker_count);
+	return s->auth != NULL && auth_start(s->auth);
 }
 
 static bool
@@ -312,8 +329,8 @@ start(struct server *s)
 	}
 	s->log = access_log_new(
 	    s->config->log.access, s->config->log.format, s->worker_count);
-	return s->log != NULL && access_log_start(s->log) && make_workers(s) &&
-	       open_admin(s) && start_workers(s);
+	return s->log != NULL && access_log_start(s->log) && make_auth(s) &&
+	       make_workers(s) && open_admin(s) && start_workers(s);
 }
 
 /* --- stop
@@ -341,6 +358,7 @@ static void
 stop(struct server *s)
 {
 	ignore_signals();
+	auth_stop(s->auth);
 	for (unsigned i = 0; s->workers != NULL && i < s->worker_count; i++)
 		worker_free(s->workers[i]);
 	admin_free(s->admin);
@@ -350,6 +368,7 @@ stop(struct server *s)
 	free(s->workers);
 	free(s->metrics);
 	free(s->listener_names);
+	auth_free(s->auth);
 	quota_free(s->quota);
 	doors_close(&s->doors);
 	free_event(s->term);

@@ -15,7 +15,6 @@
 
 static void session_dial(struct session *s, const struct addr_list *addrs);
 static bool session_take_warm(struct session *s);
-static void session_on_head(struct session *s);
 static void session_resolve(struct session *s, const struct endpoint *target);
 
 struct session *
@@ -77,6 +76,7 @@ session_close(struct session *s, bool reset)
 	session_enter(s, SESSION_ENDED);
 	lookup_cancel(&s->lookup);
 	dial_cancel(&s->dial);
+	session_auth_cancel(s);
 	timer_clear(s->gate->relay.loop, &s->timer);
 	tunnel_close(&s->tunnel, reset);
 	intake_free(&s->intake);
@@ -191,7 +191,10 @@ session_on_client(struct watch *w, uint32_t events)
 	tunnel_note_event(&s->tunnel.client, events);
 	switch (s->state) {
 	case SESSION_HEAD:
-		session_on_head(s);
+		if (!s->held)
+			session_on_head(s);
+		else if (events & (EPOLLERR | EPOLLHUP))
+			session_end(s, OUTCOME_CLIENT_RESET, NULL);
 		break;
 	case SESSION_RESOLVING:
 	case SESSION_DIALING:
@@ -244,6 +247,8 @@ static void
 session_wait_for_head(struct session *s)
 {
 	uint64_t wait_ms = s->gate->config->limits.header_timeout_ms;
+	/* Time for which it was held is not the client's. */
+	uint64_t since = s->phase_ns != 0 ? s->phase_ns : s->accepted_ns;
 
 	if (!session_watch_client(s)) {
 		session_close(s, false);
@@ -251,8 +256,7 @@ session_wait_for_head(struct session *s)
 	}
 	if (!timer_is_set(&s->timer))
 		timer_set(s->gate->relay.loop, &s->timer,
-		    s->accepted_ns + wait_ms * 1000000,
-		    session_on_head_timeout);
+		    since + wait_ms * 1000000, session_on_head_timeout);
 }
 
 /* The head is complete: what stands behind it waits for the tunnel. */
@@ -277,18 +281,18 @@ session_on_target(struct session *s, const struct endpoint *target,
 		session_resolve(s, target);
 }
 
-static void
+void
 session_on_request(struct session *s, const struct request *r, struct span all)
 {
 	/* The request may lie in the intake, which goes before its name is
 	 * looked up. */
 	struct endpoint target = r->target;
 
-	if ((s->door->protocols & PROTOCOL_CONNECT) != 0)
-		session_on_target(s, &target, all, r->head_len);
-	else
+	if ((s->door->protocols & PROTOCOL_CONNECT) == 0)
 		session_refuse_request(s, OUTCOME_METHOD_NOT_ALLOWED,
 		    span_str("only SOCKS5 is spoken here"));
+	else if (session_authorize(s, r, all))
+		session_on_target(s, &target, all, r->head_len);
 }
 
 static void
@@ -301,7 +305,7 @@ session_on_bad_request(
 	session_refuse_request(s, r->why, span_str(r->detail));
 }
 
-static void
+void
 session_on_head(struct session *s)
 {
 	struct request fresh, *r = &fresh;

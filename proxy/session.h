@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "access_log.h"
+#include "auth.h"
 #include "config.h"
 #include "core/ipaddr.h"
 #include "core/policy.h"
@@ -32,6 +33,7 @@ struct gate {
 	struct worker_metrics *metrics;
 	struct access_ring *ring; /* NULL: no access log */
 	struct quota *quota;      /* borrowed: shared by all workers */
+	struct auth *auth;        /* the same; NULL: no listener asks */
 	/* Where this gateway itself listens: dialling these would be a loop. */
 	const struct ip_endpoint *own;
 	size_t own_count;

@@ -7,6 +7,7 @@
 #ifndef SEKISHO_SESSION_INTERNAL_H
 #define SEKISHO_SESSION_INTERNAL_H
 
+#include "auth.h"
 #include "core/endpoint.h"
 #include "intake.h"
 #include "net/dialer.h"
@@ -26,6 +27,7 @@ enum session_state {
 enum socks_state {
 	SOCKS_NOT,      /* it speaks HTTP, or has not spoken */
 	SOCKS_GREETING, /* its methods */
+	SOCKS_LOGIN,    /* its user and password (RFC 1929) */
 	SOCKS_REQUEST,  /* its request, or that was answered */
 };
 
@@ -36,13 +38,15 @@ struct session {
 	struct tunnel tunnel; /* holds both sockets from the start */
 	struct timer timer;   /* of the state in hand */
 	struct deferred dying;
-	struct lookup *lookup;   /* SESSION_RESOLVING */
-	struct dial *dial;       /* SESSION_DIALING */
-	struct intake *intake;   /* client bytes that wait; else NULL */
-	struct policy *policy;   /* the snapshot it began with; referenced */
-	const struct rule *rule; /* of policy; set once admitted */
-	struct hostname *name;   /* when rule is a suffix: what it stands for */
-	struct hostname *sni;    /* when it is not the target's name */
+	struct lookup *lookup;    /* SESSION_RESOLVING */
+	struct dial *dial;        /* SESSION_DIALING */
+	struct intake *intake;    /* client bytes that wait; else NULL */
+	struct auth_check *check; /* SESSION_HEAD: of its credentials */
+	const char *user;         /* who it is, by them; of door's realm */
+	struct policy *policy;    /* the snapshot it began with; referenced */
+	const struct rule *rule;  /* of policy; set once admitted */
+	struct hostname *name; /* when rule is a suffix: what it stands for */
+	struct hostname *sni;  /* when it is not the target's name */
 	struct ip_endpoint client, upstream;
 	struct span asked; /* the target as sent; valid only while refusing */
 	/* Loop times. phase: when the state in hand began. */
@@ -53,6 +57,8 @@ struct session {
 	enum session_state state;
 	enum socks_state socks;
 	uint8_t socks_reply; /* a REP that says more than the outcome; or 0 */
+	bool held;           /* SESSION_HEAD: is not read on for now */
+	bool penalised;      /* ... since its credentials were wrong */
 	bool is_head;        /* its answer has no body */
 	bool watched;        /* the client's socket is in the loop */
 	bool counted;        /* holds a place in limits */
@@ -85,9 +91,30 @@ enum intake_result session_read(struct session *s, struct span *all) MUST_CHECK;
  * already. False: out of memory, and the session has ended. */
 bool session_keep(struct session *s, struct span data) MUST_CHECK;
 
+/* Goes on with a head that was held. */
+void session_on_head(struct session *s);
+/* A request whose head is whole, at the head of all. */
+void session_on_request(
+    struct session *s, const struct request *r, struct span all);
 /* The client has named its target in head_len bytes at the head of all. */
 void session_on_target(struct session *s, const struct endpoint *target,
     struct span all, size_t head_len);
+
+/* session_auth.c */
+/* Whether the client of a request may go on: there is no auth, or it has shown
+ * good credentials. False: refused, or held until they are judged. */
+bool session_authorize(
+    struct session *s, const struct request *r, struct span all) MUST_CHECK;
+enum login {
+	LOGIN_GOOD,
+	LOGIN_WAIT, /* held; rest is kept */
+	LOGIN_OVER, /* refused */
+};
+/* The same for a SOCKS5 client's user and password, with rest behind them. */
+enum login session_login(struct session *s, struct span user,
+    struct span password, struct span rest) MUST_CHECK;
+/* Ends what the session waits for here. */
+void session_auth_cancel(struct session *s);
 
 /* session_socks5.c */
 /* Whether all, the first bytes of a client, are SOCKS5's to judge. */
@@ -98,6 +125,8 @@ enum socks_step {
 };
 enum socks_step session_on_socks5(
     struct session *s, struct span all) MUST_CHECK;
+/* A login that was held is good. */
+void session_socks5_go_on(struct session *s);
 /* What a SOCKS5 client is sent for this outcome. Returns the length; out has
  * RESPONSE_MAX bytes. */
 size_t session_socks5_answer(
@@ -111,6 +140,8 @@ void session_on_hello(struct session *s);
 /* session_refuse.c */
 /* Judges client, load and name in this order. False: it has been refused. */
 bool session_admit(struct session *s, const struct endpoint *target) MUST_CHECK;
+/* Whether the client's address is among those of its listener. */
+bool session_is_welcome(const struct session *s);
 /* Answers with a refusal, reports it and lingers. An empty detail becomes the
  * outcome's sentence. */
 void session_refuse(struct session *s, enum outcome why, struct span detail,

@@ -131,8 +131,8 @@ session_refuse(
 		session_linger(s);
 }
 
-static bool
-is_welcome(const struct session *s)
+bool
+session_is_welcome(const struct session *s)
 {
 	const struct config_prefixes *clients = &s->door->clients;
 
@@ -162,7 +162,7 @@ refuse_stranger(struct session *s)
 void
 session_refuse_request(struct session *s, enum outcome why, struct span detail)
 {
-	if (is_welcome(s))
+	if (session_is_welcome(s))
 		session_refuse(s, why, detail, span_of(NULL, 0));
 	else
 		refuse_stranger(s);
@@ -217,7 +217,7 @@ session_admit(struct session *s, const struct endpoint *target)
 
 	s->asked = span_of(target->host.text, target->host.len);
 	s->port = target->port;
-	why = is_welcome(s) ? judge_load(s) : OUTCOME_DENIED_CLIENT;
+	why = session_is_welcome(s) ? judge_load(s) : OUTCOME_DENIED_CLIENT;
 	if (why == OUTCOME_OK) {
 		d = policy_decide(s->policy, target);
 		if (d.why != OUTCOME_OK) {

@@ -112,6 +112,7 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .why = why,
 	    .status = tunnel ? 200 : outcome_status(why),
 	    .client = s->client,
+	    .user = s->user != NULL ? span_str(s->user) : span_of(NULL, 0),
 	    .listener = span_str(s->door->name),
 	    .protocol = s->socks != SOCKS_NOT ? "socks5" : "connect",
 	    .upstream = s->upstream,

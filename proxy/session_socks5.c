@@ -21,6 +21,8 @@ session_socks5_answer(const struct session *s, enum outcome why, char *out)
 {
 	if (s->socks == SOCKS_GREETING)
 		return socks5_choose(out, SOCKS5_METHOD_REFUSED);
+	if (s->socks == SOCKS_LOGIN)
+		return socks5_login_answer(out, false);
 	return socks5_reply(
 	    out, s->socks_reply != 0 ? s->socks_reply : socks5_reply_of(why));
 }
@@ -35,14 +37,43 @@ drop(struct session *s, struct span all, size_t len)
 	return intake_bytes(s->intake);
 }
 
+/* Sends an answer after which the client has the word again. False: it is gone,
+ * and so is the session. */
+static bool
+answer(struct session *s, const char *data, size_t len)
+{
+	if (send(s->tunnel.client.watch.fd, data, len, MSG_NOSIGNAL) ==
+	    (ssize_t)len)
+		return true;
+	session_end(s, OUTCOME_CLIENT_RESET, strerrordesc_np(errno));
+	return false;
+}
+
+static enum socks_step
+refuse_methods(struct session *s, enum socks5_method method)
+{
+	if (method == SOCKS5_METHOD_PASSWORD)
+		session_refuse_request(s, OUTCOME_AUTH_REQUIRED,
+		    span_str("the client offers no SOCKS5 login with user and "
+			     "password"));
+	else
+		session_refuse_request(s, OUTCOME_BAD_REQUEST,
+		    span_str("the client offers no SOCKS5 method without "
+			     "authentication"));
+	return SOCKS_OVER;
+}
+
 static enum socks_step
 on_greeting(struct session *s, struct span *all)
 {
-	char answer[SOCKS5_ANSWER_MAX];
+	enum socks5_method method = s->door->auth == AUTH_NONE
+					? SOCKS5_METHOD_NONE
+					: SOCKS5_METHOD_PASSWORD;
+	char chosen[SOCKS5_ANSWER_MAX];
 	size_t len = 0;
-	bool none = true;
+	bool offered = true;
 
-	switch (socks5_greeting(*all, &len, &none)) {
+	switch (socks5_greeting(*all, method, &len, &offered)) {
 	case SOCKS5_MORE:
 		return session_keep(s, *all) ? SOCKS_MORE : SOCKS_OVER;
 	case SOCKS5_BAD:
@@ -52,21 +83,58 @@ on_greeting(struct session *s, struct span *all)
 	case SOCKS5_DONE:
 		break;
 	}
-	if (!none) {
-		session_refuse_request(s, OUTCOME_BAD_REQUEST,
-		    span_str("the client offers no SOCKS5 method without "
-			     "authentication"));
-		return SOCKS_OVER;
-	}
+	if (!offered)
+		return refuse_methods(s, method);
 	*all = drop(s, *all, len);
-	len = socks5_choose(answer, SOCKS5_METHOD_NONE);
-	if (send(s->tunnel.client.watch.fd, answer, len, MSG_NOSIGNAL) !=
-	    (ssize_t)len) {
-		session_end(s, OUTCOME_CLIENT_RESET, strerrordesc_np(errno));
+	if (!answer(s, chosen, socks5_choose(chosen, method)))
 		return SOCKS_OVER;
-	}
-	s->socks = SOCKS_REQUEST;
+	s->socks = method == SOCKS5_METHOD_NONE ? SOCKS_REQUEST : SOCKS_LOGIN;
 	return SOCKS_MORE;
+}
+
+/* False: the session has ended. */
+static bool
+welcome(struct session *s)
+{
+	char good[SOCKS5_ANSWER_MAX];
+
+	s->socks = SOCKS_REQUEST;
+	return answer(s, good, socks5_login_answer(good, true));
+}
+
+static enum socks_step
+on_login(struct session *s, struct span *all)
+{
+	struct span user, password, rest;
+	size_t len = 0;
+	enum login login;
+
+	switch (socks5_login(*all, &len, &user, &password)) {
+	case SOCKS5_MORE:
+		return session_keep(s, *all) ? SOCKS_MORE : SOCKS_OVER;
+	case SOCKS5_BAD:
+		session_refuse_request(s, OUTCOME_BAD_REQUEST,
+		    span_str("malformed SOCKS5 login (RFC 1929)"));
+		return SOCKS_OVER;
+	case SOCKS5_DONE:
+		break;
+	}
+	rest = span_of(all->ptr + len, all->len - len);
+	login = session_login(s, user, password, rest);
+	if (login != LOGIN_GOOD)
+		return SOCKS_OVER;
+	*all = drop(s, *all, len);
+	return welcome(s) ? SOCKS_MORE : SOCKS_OVER;
+}
+
+void
+session_socks5_go_on(struct session *s)
+{
+	if (!welcome(s))
+		return;
+	if (s->intake == NULL ||
+	    session_on_socks5(s, intake_bytes(s->intake)) == SOCKS_MORE)
+		session_on_head(s);
 }
 
 static enum socks_step
@@ -98,6 +166,12 @@ session_on_socks5(struct session *s, struct span all)
 		if (on_greeting(s, &all) == SOCKS_OVER)
 			return SOCKS_OVER;
 		if (s->socks == SOCKS_GREETING || all.len == 0)
+			return SOCKS_MORE;
+	}
+	if (s->socks == SOCKS_LOGIN) {
+		if (on_login(s, &all) == SOCKS_OVER)
+			return SOCKS_OVER;
+		if (s->socks == SOCKS_LOGIN || all.len == 0)
 			return SOCKS_MORE;
 	}
 	return on_request(s, all);

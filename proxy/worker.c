@@ -175,6 +175,7 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	g->metrics = opt->metrics;
 	g->ring = opt->ring;
 	g->quota = opt->quota;
+	g->auth = opt->auth;
 	g->own = opt->own;
 	g->own_count = opt->own_count;
 	g->freed = worker_on_freed;

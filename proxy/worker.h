@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "access_log.h"
+#include "auth.h"
 #include "config.h"
 #include "core/ipaddr.h"
 #include "core/policy.h"
@@ -22,6 +23,7 @@ struct worker_options {
 	const struct config *config; /* borrowed, as all but the policy */
 	struct policy *policy;       /* referenced */
 	struct quota *quota;
+	struct auth *auth; /* NULL: no listener asks for credentials */
 	struct access_ring *ring;
 	struct worker_metrics *metrics;
 	const int *listeners; /* a descriptor per configured listener, which

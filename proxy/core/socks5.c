@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum {
+	LOGIN_VERSION = 1,
 	COMMAND_CONNECT = 1,
 	ADDRESS_V4 = 1,
 	ADDRESS_NAME = 3,
@@ -32,7 +33,8 @@ byte(struct span data, size_t at)
 }
 
 enum socks5_result
-socks5_greeting(struct span data, size_t *len, bool *none)
+socks5_greeting(
+    struct span data, enum socks5_method method, size_t *len, bool *offered)
 {
 	size_t methods;
 
@@ -46,8 +48,40 @@ socks5_greeting(struct span data, size_t *len, bool *none)
 	if (data.len < 2 + methods)
 		return SOCKS5_MORE;
 	*len = 2 + methods;
-	*none = memchr(data.ptr + 2, SOCKS5_METHOD_NONE, methods) != NULL;
+	*offered = memchr(data.ptr + 2, (int)method, methods) != NULL;
 	return SOCKS5_DONE;
+}
+
+enum socks5_result
+socks5_login(
+    struct span data, size_t *len, struct span *user, struct span *password)
+{
+	size_t user_len, password_len;
+
+	if (data.len >= 1 && byte(data, 0) != LOGIN_VERSION)
+		return SOCKS5_BAD;
+	if (data.len < 2)
+		return SOCKS5_MORE;
+	user_len = byte(data, 1);
+	if (user_len == 0)
+		return SOCKS5_BAD;
+	if (data.len < 2 + user_len + 1)
+		return SOCKS5_MORE;
+	password_len = byte(data, 2 + user_len);
+	if (data.len < 2 + user_len + 1 + password_len)
+		return SOCKS5_MORE;
+	*user = span_of(data.ptr + 2, user_len);
+	*password = span_of(data.ptr + 2 + user_len + 1, password_len);
+	*len = 2 + user_len + 1 + password_len;
+	return SOCKS5_DONE;
+}
+
+size_t
+socks5_login_answer(char *out, bool good)
+{
+	out[0] = LOGIN_VERSION;
+	out[1] = good ? 0 : 1;
+	return 2;
 }
 
 static enum socks5_result

@@ -25,14 +25,25 @@ enum socks5_result {
 /* Methods of RFC 1928 section 3. */
 enum socks5_method {
 	SOCKS5_METHOD_NONE = 0x00,
+	SOCKS5_METHOD_PASSWORD = 0x02, /* RFC 1929 */
 	SOCKS5_METHOD_REFUSED = 0xFF,
 };
 
 /* Reads the version and the methods on offer. DONE: *len is the message's
- * length, and *none whether "no authentication" is among the methods. BAD: not
- * version 5, or no method at all. */
-enum socks5_result socks5_greeting(
-    struct span data, size_t *len, bool *none) MUST_CHECK;
+ * length, and *offered whether method is among them. BAD: not version 5, or no
+ * method at all. */
+enum socks5_result socks5_greeting(struct span data, enum socks5_method method,
+    size_t *len, bool *offered) MUST_CHECK;
+
+/* Reads a user and a password (RFC 1929 section 2). DONE: they lie in data, and
+ * *len is the message's length. BAD: another version, or an empty user, which
+ * the RFC rules out. A password may be empty: some clients send none. */
+enum socks5_result socks5_login(struct span data, size_t *len,
+    struct span *user, struct span *password) MUST_CHECK;
+
+/* What a login is answered. Returns the length; out has SOCKS5_ANSWER_MAX
+ * bytes. */
+size_t socks5_login_answer(char *out, bool good);
 
 struct socks5_request {
 	struct endpoint target; /* DONE */

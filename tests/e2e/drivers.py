@@ -57,9 +57,9 @@ def wget(gateway, url):
     return _result(done, r"^  HTTP/1\.1 (\d+)")
 
 
-def urllib(gateway, url):
+def urllib(gateway, url, proxy=None):
     done = _run(gateway, ["/usr/bin/python3", CLIENTS / "fetch.py", "urllib",
-                          gateway.url, gateway.lab.ca_file, url])
+                          proxy or gateway.url, gateway.lab.ca_file, url])
     return _result(done, r"^status (\d+)$")
 
 
@@ -70,8 +70,8 @@ def http_client(gateway, url):
     return _result(done, r"^status (\d+)$")
 
 
-def node(gateway, url):
-    done = _run(gateway, ["node", CLIENTS / "fetch.js", gateway.url,
+def node(gateway, url, proxy=None):
+    done = _run(gateway, ["node", CLIENTS / "fetch.js", proxy or gateway.url,
                           gateway.lab.ca_file, url])
     return _result(done, r"^status (\d+)$")
 
@@ -89,9 +89,9 @@ def openssl(gateway, url):
     return _result(done, r"^HTTP/1\.1 (\d+)")
 
 
-def go(gateway, url, proxy=None):
+def go(gateway, url, proxy=None, variable="HTTPS_PROXY"):
     done = _run(gateway, [_go_program(gateway.lab), gateway.lab.ca_file, url],
-                {"HTTPS_PROXY": proxy or gateway.url})
+                {variable: proxy or gateway.url})
     return _result(done, r"^status (\d+)$")
 
 

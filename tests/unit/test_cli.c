@@ -21,8 +21,8 @@
 #define REGIONS  "(accepted: au-1, ca-1, de-1, gb-1, in-1, jp-1, sg-1, us-1, "
 #define ACCEPTED                                                               \
 	"accepted: -c, --config, --region, --listen, --admin, --set, "         \
-	"--check, --dump-config, --print-allowlist, --explain, --help, "       \
-	"--version"
+	"--check, --dump-config, --print-allowlist, --explain, "               \
+	"--hash-password, --help, --version"
 
 static size_t
 lines_of(const char *text)
@@ -79,7 +79,7 @@ static const struct usage_case usage_cases[] = {
     {{"--check=yes"}, PROGRAM "--check: takes no value\n"},
     {{"--check", "--explain", "a"},
 	PROGRAM "--check and --explain: only one of --check, --dump-config, "
-		"--print-allowlist, --explain\n"},
+		"--print-allowlist, --explain, --hash-password\n"},
     {{"--explain", ""}, PROGRAM "--explain: expected one HOST or HOST:PORT\n"},
     {{"--explain", "a", "--explain", "b"},
 	PROGRAM "--explain: expected one HOST or HOST:PORT\n"},
@@ -147,7 +147,8 @@ help_and_version_are_printed(void **state)
 {
 	static const char *const options[] = {"-c, --config", "--region",
 	    "--listen", "--admin", "--set", "--check", "--dump-config",
-	    "--print-allowlist", "--explain", "--help", "--version"};
+	    "--print-allowlist", "--explain", "--hash-password", "--help",
+	    "--version"};
 	struct run help = {.args = {"--help"}, .no_sockets = true};
 	struct run version = {.args = {"--version"}, .no_sockets = true};
 

@@ -43,8 +43,9 @@ test_greetings(void **state)
 			struct guard g = guard_copy(greetings[i].data, n);
 			size_t used = 0;
 			bool none = false;
-			enum socks5_result got = socks5_greeting(
-			    span_of((const char *)g.data, n), &used, &none);
+			enum socks5_result got =
+			    socks5_greeting(span_of((const char *)g.data, n),
+				SOCKS5_METHOD_NONE, &used, &none);
 
 			if (n == greetings[i].len)
 				assert_int_equal(got, greetings[i].want);
@@ -55,6 +56,62 @@ test_greetings(void **state)
 			} else if (greetings[i].want == SOCKS5_DONE) {
 				assert_int_equal(got, SOCKS5_MORE);
 				assert_true(n < greetings[i].used);
+			}
+			guard_free(&g);
+		}
+	}
+}
+
+static const struct {
+	const char *data;
+	size_t len;
+	enum socks5_result want;
+	size_t used;
+	const char *user, *password;
+} logins[] = {
+    {BYTES("\x01\x01"
+	   "a\x01"
+	   "b"),
+	SOCKS5_DONE, 5, "a", "b"},
+    {BYTES("\x01\x03"
+	   "a:b\x04"
+	   "@/# \x05\x01"),
+	SOCKS5_DONE, 10, "a:b", "@/# "},
+    {BYTES("\x01\x01"
+	   "a\x00"),
+	SOCKS5_DONE, 4, "a", ""},
+    {BYTES("\x01\x00\x01"
+	   "b"),
+	SOCKS5_BAD, 0, NULL, NULL},
+    {BYTES("\x05\x01"
+	   "a\x01"
+	   "b"),
+	SOCKS5_BAD, 0, NULL, NULL},
+};
+
+static void
+test_logins(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(logins); i++) {
+		for (size_t n = 0; n <= logins[i].len; n++) {
+			struct guard g = guard_copy(logins[i].data, n);
+			struct span user, password;
+			size_t used = 0;
+			enum socks5_result got =
+			    socks5_login(span_of((const char *)g.data, n),
+				&used, &user, &password);
+
+			if (n == logins[i].len)
+				assert_int_equal(got, logins[i].want);
+			if (got == SOCKS5_DONE) {
+				assert_int_equal(used, logins[i].used);
+				assert_true(span_is(user, logins[i].user));
+				assert_true(
+				    span_is(password, logins[i].password));
+			} else if (logins[i].want == SOCKS5_DONE) {
+				assert_int_equal(got, SOCKS5_MORE);
+				assert_true(n < logins[i].used);
 			}
 			guard_free(&g);
 		}
@@ -200,6 +257,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_greetings),
+	    cmocka_unit_test(test_logins),
 	    cmocka_unit_test(test_requests),
 	    cmocka_unit_test(test_answers),
 	    cmocka_unit_test(test_outcomes),

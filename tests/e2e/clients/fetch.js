@@ -16,12 +16,21 @@ function fail(text) {
 	process.exitCode = 1;
 }
 
+const headers = { Host: authority };
+if (through.username !== '') {
+	const plain = decodeURIComponent(through.username) + ':' +
+		decodeURIComponent(through.password);
+
+	headers['Proxy-Authorization'] =
+		'Basic ' + Buffer.from(plain).toString('base64');
+}
+
 const connect = http.request({
 	host: through.hostname,
 	port: through.port,
 	method: 'CONNECT',
 	path: authority,
-	headers: { Host: authority },
+	headers,
 	timeout: 30000,
 });
 connect.on('connect', (answer, socket) => {
