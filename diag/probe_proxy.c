@@ -11,6 +11,7 @@
 
 #include <openssl/evp.h>
 
+#include "core/answer.h"
 #include "core/text.h"
 #include "probe_io.h"
 #include "proxy_answer.h"
@@ -227,7 +228,7 @@ read_head(struct probe *p, int *err)
 	*err = b.err;
 	if (end != IO_DONE)
 		return end;
-	whole = proxy_head_length(span_of(p->in_buf, p->in_len + b.got));
+	whole = answer_head_length(span_of(p->in_buf, p->in_len + b.got));
 	b = (struct io_buf){.ptr = p->in_buf + p->in_len,
 	    .len = whole ? whole - p->in_len : b.got};
 	end = conn_read(&p->job->conn, &b);

@@ -3,21 +3,6 @@
 
 #include "probe_text.h"
 
-size_t
-proxy_head_length(struct span text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] != '\n')
-			continue;
-		if (i + 1 < text.len && text.ptr[i + 1] == '\n')
-			return i + 2;
-		if (i + 2 < text.len && text.ptr[i + 1] == '\r' &&
-		    text.ptr[i + 2] == '\n')
-			return i + 3;
-	}
-	return 0;
-}
-
 bool
 proxy_head_is_http(struct span text)
 {

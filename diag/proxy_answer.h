@@ -12,10 +12,6 @@ enum {
 	PROXY_HEAD_MAX = 16384,
 };
 
-/* Length of the head at the start of text, its empty line included; 0: not
- * whole yet. */
-size_t proxy_head_length(struct span text);
-
 /* Whether text is, or begins like, "HTTP/": false at the first byte that
  * cannot be. */
 bool proxy_head_is_http(struct span text);

@@ -78,6 +78,12 @@ report_value(struct config_loader *l, const struct assignment *a,
 {
 	char key[CONFIG_KEY_TEXT_MAX + 1], expected[CONFIG_EXPECT_MAX + 1];
 
+	if (a->key->type->secret) {
+		config_report_key(&l->report, at,
+		    config_key_text(a->key, a->listener, key), "expected %s",
+		    config_expect(a->key, expected));
+		return;
+	}
 	config_report_key(&l->report, at,
 	    config_key_text(a->key, a->listener, key),
 	    "\"%.*s\"%s: expected %s", config_shown(wrong),
@@ -522,8 +528,11 @@ config_free(struct config *c)
 bool
 config_read_secrets(struct config *c, config_error_fn error, void *arg)
 {
-	bool ok = true;
+	struct config_memory m = {.blocks = c->memory};
+	bool ok = config_parent_finish(&c->upstream.parent,
+	    c->upstream.parent_password_file, &m, error, arg);
 
+	c->memory = m.blocks;
 	for (size_t i = 0; i < c->listener_count; i++) {
 		struct config_listener *l = &c->listeners[i];
 

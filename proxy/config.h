@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "core/hostname.h"
 #include "core/ipaddr.h"
 #include "core/policy.h"
 #include "core/span.h"
@@ -75,6 +76,17 @@ struct config_listener {
 	struct config_slot *slots;
 };
 
+/* A proxy to go through. */
+struct config_parent {
+	bool on;
+	const char *text;            /* "proxy.corp.example:3128" */
+	const struct hostname *name; /* NULL: address holds its address */
+	struct ip_endpoint address;  /* its port in both cases */
+	char *user, *password;       /* NULL: none */
+	/* Of config_read_secrets(): Basic credentials in base64, or NULL. */
+	const char *authorization;
+};
+
 struct config_admin {
 	bool on; /* else address is unset */
 	struct ip_endpoint address;
@@ -102,6 +114,8 @@ struct config {
 	struct {
 		uint32_t connect_timeout_ms, attempt_delay_ms;
 		enum config_family family;
+		struct config_parent parent;
+		char *parent_password_file; /* NULL: none */
 		unsigned warm; /* spares per endpoint and worker; 0: off */
 		struct config_prefixes allow_addresses, deny_addresses;
 	} upstream;

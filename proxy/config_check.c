@@ -101,6 +101,28 @@ check_allow_against_deny(const struct config *c, struct config_report *r)
 	}
 }
 
+static void
+check_parent(const struct config *c, struct config_report *r)
+{
+	struct place warm = place_of(c, "upstream", "warm", NULL);
+	struct place file =
+	    place_of(c, "upstream", "parent_password_file", NULL);
+	const struct config_parent *p = &c->upstream.parent;
+
+	if (c->upstream.parent_password_file != NULL) {
+		if (!p->on || p->user == NULL)
+			config_report_key(r, file.at, file.key,
+			    "upstream.parent has no user to go with it");
+		else if (p->password != NULL)
+			config_report_key(r, file.at, file.key,
+			    "upstream.parent has a password already");
+	}
+	if (p->on && c->upstream.warm > 0)
+		config_report_key(r, warm.at, warm.key,
+		    "does not go with upstream.parent: a parent's "
+		    "connections cannot be kept ready");
+}
+
 static bool
 is_wildcard(const struct ipaddr *a)
 {
@@ -186,6 +208,7 @@ config_check(const struct config *c, struct config_report *r)
 	check_ttl(c, r);
 	check_deny_leaves_some(c, r);
 	check_allow_against_deny(c, r);
+	check_parent(c, r);
 	for (size_t i = 0; i < c->listener_count; i++) {
 		check_listener(c, i, r);
 		check_auth(c, &c->listeners[i], r);

@@ -45,6 +45,7 @@ struct config_key;
 /* A type of values. */
 struct config_type {
 	bool list;         /* comma separated, and repeated keys add up */
+	bool secret;       /* a wrong value is not shown */
 	bool word_is_item; /* of a list: the key's word ("all") is kept as an
 			    * item; else it stands for the empty list */
 
@@ -66,7 +67,7 @@ extern const struct config_type config_flag, config_count, config_millis,
     config_seconds, config_size, config_choice, config_bits, config_path,
     config_user, config_log_target, config_names, config_paths, config_regions,
     config_features, config_prefix_list, config_servers, config_admin_address,
-    config_listen_address;
+    config_listen_address, config_parent_url;
 
 /* A value of config_choice or a bit of config_bits; a table ends with a NULL
  * name. */
@@ -176,6 +177,11 @@ struct span config_trim(struct span text);
 
 /* Whether INI can hold text as a value, and gives the same back. */
 bool config_text_is_plain(struct span text);
+
+/* Works out what is sent to the parent. False after an error call, or when out
+ * of memory. */
+bool config_parent_finish(struct config_parent *p, const char *password_file,
+    struct config_memory *m, config_error_fn error, void *arg) MUST_CHECK;
 
 /* What needs more than one key to be judged. */
 void config_check(const struct config *c, struct config_report *r);

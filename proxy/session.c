@@ -198,6 +198,7 @@ session_on_client(struct watch *w, uint32_t events)
 		break;
 	case SESSION_RESOLVING:
 	case SESSION_DIALING:
+	case SESSION_PARENT:
 		/* A FIN alone may be a client that will not send but listens.
 		 * With an error or both ways closed nobody is there. */
 		if (events & (EPOLLERR | EPOLLHUP))
@@ -359,12 +360,41 @@ session_on_resolved(void *arg, enum outcome why, const struct addr_list *addrs,
 		session_refuse_upstream(s, why, detail);
 }
 
+/* Looks a name up, and goes on when its addresses are there. */
 static void
-session_resolve(struct session *s, const struct endpoint *target)
+session_look_up(struct session *s, const struct hostname *name)
 {
 	const struct addr_list *addrs;
 	enum outcome why;
 
+	if (resolver_cached(s->gate->resolver, name, &addrs)) {
+		s->dns_ns = 0;
+		session_dial(s, addrs);
+		return;
+	}
+	why = lookup_start(
+	    &s->lookup, s->gate->resolver, name, session_on_resolved, s);
+	if (why != OUTCOME_OK)
+		session_refuse_upstream(s, why, NULL);
+}
+
+/* The parent has the target's name looked up, and here only its own is. */
+static void
+session_go_to_parent(struct session *s)
+{
+	const struct config_parent *p = &s->gate->config->upstream.parent;
+	const struct addr_list one = {.count = 1, .addrs = {p->address.addr}};
+
+	s->via_parent = true;
+	if (p->name != NULL)
+		session_look_up(s, p->name);
+	else
+		session_dial(s, &one);
+}
+
+static void
+session_resolve(struct session *s, const struct endpoint *target)
+{
 	session_enter(s, SESSION_RESOLVING);
 	s->phase_ns = loop_now(s->gate->relay.loop);
 	if (!session_watch_client(s)) {
@@ -372,22 +402,15 @@ session_resolve(struct session *s, const struct endpoint *target)
 		    s, OUTCOME_INTERNAL_ERROR, strerrordesc_np(errno));
 		return;
 	}
-	if (session_take_warm(s))
-		return;
-	if (resolver_cached(s->gate->resolver, &target->host, &addrs)) {
-		s->dns_ns = 0;
-		session_dial(s, addrs);
-		return;
-	}
-	why = lookup_start(&s->lookup, s->gate->resolver, &target->host,
-	    session_on_resolved, s);
-	if (why != OUTCOME_OK)
-		session_refuse_upstream(s, why, NULL);
+	if (s->gate->config->upstream.parent.on)
+		session_go_to_parent(s);
+	else if (!session_take_warm(s))
+		session_look_up(s, &target->host);
 }
 
 static const char *
-filter_address(const struct gate *gate, const struct policy *policy,
-    const struct ip_endpoint *to, enum outcome *why)
+own_address(
+    const struct gate *gate, const struct ip_endpoint *to, enum outcome *why)
 {
 	for (size_t i = 0; i < gate->own_count; i++) {
 		if (ip_endpoint_equal(&gate->own[i], to)) {
@@ -395,6 +418,17 @@ filter_address(const struct gate *gate, const struct policy *policy,
 			return "address of this gateway";
 		}
 	}
+	return NULL;
+}
+
+static const char *
+filter_address(const struct gate *gate, const struct policy *policy,
+    const struct ip_endpoint *to, enum outcome *why)
+{
+	const char *own = own_address(gate, to, why);
+
+	if (own != NULL)
+		return own;
 	*why = OUTCOME_DENIED_RESOLVED_ADDRESS;
 	return policy_address_forbidden(policy, &to->addr);
 }
@@ -413,6 +447,10 @@ session_filter_address(
 {
 	const struct session *s = arg;
 
+	/* The parent's address is the operator's choice, mostly a private one.
+	 */
+	if (s->via_parent)
+		return own_address(s->gate, to, why);
 	return filter_address(s->gate, s->policy, to, why);
 }
 
@@ -425,9 +463,10 @@ session_on_upstream(struct watch *w, uint32_t events)
 		tunnel_on_event(&s->tunnel, &s->tunnel.upstream, events);
 		return;
 	}
-	assert(s->state == SESSION_HELLO);
 	tunnel_note_event(&s->tunnel.upstream, events);
-	if (events & EPOLLERR)
+	if (s->state == SESSION_PARENT)
+		session_on_parent(s);
+	else if (events & EPOLLERR)
 		session_end(s, OUTCOME_UPSTREAM_RESET, NULL);
 }
 
@@ -453,7 +492,10 @@ session_on_dialed(void *arg, const struct dial_result *res)
 	tunnel_note_event(up, res->events);
 	if (s->gate->warm != NULL && s->name == NULL)
 		warm_fill(s->gate->warm, s->rule);
-	session_establish(s);
+	if (s->via_parent)
+		session_ask_parent(s);
+	else
+		session_establish(s);
 }
 
 /* True: a spare connection has taken the place of lookup and dial. Its address
@@ -487,7 +529,8 @@ static void
 session_dial(struct session *s, const struct addr_list *addrs)
 {
 	const struct config *c = s->gate->config;
-	const struct dial_options opt = {.port = s->port,
+	const struct dial_options opt = {
+	    .port = s->via_parent ? c->upstream.parent.address.port : s->port,
 	    .timeout_ms = c->upstream.connect_timeout_ms,
 	    .attempt_delay_ms = c->upstream.attempt_delay_ms,
 	    .spare_attempts = &s->gate->spare_attempts,

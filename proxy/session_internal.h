@@ -17,6 +17,7 @@ enum session_state {
 	SESSION_HEAD,      /* awaits: a whole request head */
 	SESSION_RESOLVING, /* awaits: lookup */
 	SESSION_DIALING,   /* awaits: dial */
+	SESSION_PARENT,    /* awaits: the parent proxy's answer */
 	SESSION_HELLO,     /* awaits: a whole ClientHello; 200 is out */
 	SESSION_RELAY,     /* awaits: bytes either way; tunnel has the word */
 	SESSION_LINGER,    /* awaits: the client's end; the refusal is out */
@@ -59,6 +60,7 @@ struct session {
 	uint8_t socks_reply; /* a REP that says more than the outcome; or 0 */
 	bool held;           /* SESSION_HEAD: is not read on for now */
 	bool penalised;      /* ... since its credentials were wrong */
+	bool via_parent;     /* the upstream is the parent proxy */
 	bool is_head;        /* its answer has no body */
 	bool watched;        /* the client's socket is in the loop */
 	bool counted;        /* holds a place in limits */
@@ -131,6 +133,15 @@ void session_socks5_go_on(struct session *s);
  * RESPONSE_MAX bytes. */
 size_t session_socks5_answer(
     const struct session *s, enum outcome why, char *out);
+
+/* session_parent.c */
+/* The connection to the parent is there: asks it for the target. */
+void session_ask_parent(struct session *s);
+/* Events of the parent's socket. */
+void session_on_parent(struct session *s);
+/* Refuses a client since the parent cannot be reached (why, detail). */
+void session_refuse_for_parent(
+    struct session *s, enum outcome why, const char *detail);
 
 /* session_tunnel.c */
 /* The upstream is connected: answers 200 and goes on. */

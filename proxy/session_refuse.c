@@ -269,6 +269,10 @@ session_refuse_upstream(struct session *s, enum outcome why, const char *detail)
 	const struct hostname *host = session_target(s);
 	struct text t = text_in(buf, sizeof(buf));
 
+	if (s->via_parent) {
+		session_refuse_for_parent(s, why, detail);
+		return;
+	}
 	text_str(&t, outcome_sentence(why));
 	text_str(&t, ": ");
 	text_add(&t, span_of(host->text, host->len));

@@ -116,6 +116,9 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .listener = span_str(s->door->name),
 	    .protocol = s->socks != SOCKS_NOT ? "socks5" : "connect",
 	    .upstream = s->upstream,
+	    .parent = s->via_parent
+			  ? span_str(s->gate->config->upstream.parent.text)
+			  : span_of(NULL, 0),
 	    .dns_ns = s->dns_ns,
 	    .connect_ns = s->connect_ns,
 	    .first_byte_ns = over ? first_byte_ns(s) : ACCESS_ABSENT,

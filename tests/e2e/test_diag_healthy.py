@@ -17,8 +17,8 @@ def over_connect(world):
 
 
 def over_connect_and_a_parent(world):
-    parent = world.enter(world.lab.parent())
-    world.gateway({"upstream.parent": parent.url})
+    proxy = world.enter(world.lab.parent())
+    world.gateway({"upstream.parent": proxy.url})
 
 
 def over_a_parent(world):
@@ -48,8 +48,9 @@ def over_our_own_socks5(world):
     world.arguments[-1] = gateway.url.replace("http://", "socks5h://")
 
 
-WAYS = [direct, over_connect, over_our_own_socks5, over_a_parent, over_a_parent_with_tls,
-        over_socks5, over_socks5_with_a_password]
+WAYS = [direct, over_connect, over_connect_and_a_parent, over_our_own_socks5,
+        over_a_parent, over_a_parent_with_tls, over_socks5,
+        over_socks5_with_a_password]
 
 
 def assert_ready(report):

@@ -4,6 +4,7 @@
  * every field of the result is a text that ends. */
 #include <stdlib.h>
 
+#include "core/answer.h"
 #include "probe_text.h"
 #include "proxy_answer.h"
 
@@ -29,10 +30,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	check(r != NULL && copy != NULL);
 	if (len > 0)
 		memcpy(copy, data, len);
-	whole = proxy_head_length(all);
+	whole = answer_head_length(all);
 	check(whole <= len);
 	for (size_t n = 0; n < len; n++) {
-		size_t part = proxy_head_length(span_of(copy, n));
+		size_t part = answer_head_length(span_of(copy, n));
 
 		check(part == 0 || part == whole);
 	}

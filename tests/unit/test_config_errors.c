@@ -186,8 +186,6 @@ later_keys_are_refused(void **state)
 	    {"listener x", "tls_key"},
 	    {"listener x", "tls_client_ca"},
 	    {"listener x", "proxy_protocol"},
-	    {"upstream", "parent"},
-	    {"upstream", "parent_password_file"},
 	};
 	static const struct bad_case host[] = {
 	    {"[host a.example]\naddresses = 1.2.3.4",
