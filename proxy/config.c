@@ -515,11 +515,19 @@ config_load(const struct config_sources *src, config_error_fn error, void *arg)
 	return l.config;
 }
 
+struct config *
+config_ref(struct config *c)
+{
+	(void)atomic_fetch_add(&c->holders, 1);
+	return c;
+}
+
 void
 config_free(struct config *c)
 {
-	if (c == NULL)
+	if (c == NULL || atomic_fetch_sub(&c->holders, 1) > 0)
 		return;
+	policy_unref(c->policy);
 	for (size_t i = 0; i < c->listener_count; i++)
 		realm_free(c->listeners[i].realm);
 	config_memory_free(c->memory);

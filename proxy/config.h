@@ -7,6 +7,7 @@
 #ifndef SEKISHO_CONFIG_H
 #define SEKISHO_CONFIG_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -73,6 +74,7 @@ struct config_listener {
 	enum config_auth auth;
 	char *credentials;   /* path; NULL without auth */
 	struct realm *realm; /* of credentials; NULL without auth */
+	size_t slot;         /* where its tunnels are counted; set by serve */
 	struct config_slot *slots;
 };
 
@@ -92,8 +94,12 @@ struct config_admin {
 	struct ip_endpoint address;
 };
 
-/* Owns all that it points to. Immutable once config_load() has made it. */
+/* Owns all that it points to. Immutable once it is in use: a reload makes a new
+ * one, and sessions keep the one that they began with. */
 struct config {
+	atomic_int holders;    /* beside the first one */
+	struct policy *policy; /* what it admits; set by its first owner, whose
+				* reference it takes over */
 	struct {
 		struct config_strings regions;
 		unsigned features;   /* bits of enum feature */
@@ -101,6 +107,7 @@ struct config {
 		struct config_strings sets, extra;
 		unsigned workers; /* 0: auto */
 		char *user;       /* NULL: stay */
+		bool watch_files;
 	} gateway;
 	struct config_listener *listeners; /* at least one */
 	size_t listener_count;
@@ -173,7 +180,14 @@ typedef void (*config_error_fn)(void *arg, const char *text);
  * read at all, since a usage error is one line. NULL when there was any. */
 struct config *config_load(const struct config_sources *src,
     config_error_fn error, void *arg) MUST_CHECK;
+/* One more holder, and one less: the last one frees it. Any thread. */
+struct config *config_ref(struct config *c);
 void config_free(struct config *c); /* NULL is fine */
+
+/* Reports each key that takes a restart and differs between running and next:
+ * its name, by fn. Returns how many. */
+size_t config_restart_keys(const struct config *running,
+    const struct config *next, config_error_fn fn, void *arg);
 
 /* Reads the files with secrets that the configuration names (credentials): not
  * a part of config_load(), as who asks for a list need not be able to read

@@ -67,7 +67,7 @@ open_listener(struct doors *d, size_t i)
 	*first = listener_open(l, NULL, &d->bound[i]);
 	if (*first < 0)
 		return report_failure(l, errno);
-	d->opened++;
+	d->ours[i] = true;
 	for (unsigned w = 1; w < d->workers; w++) {
 		int *fd = door_fd(d, w, i);
 
@@ -147,26 +147,97 @@ find_own(struct doors *d)
 /* --- the interface
  * ------------------------------------------------------------ */
 
-bool
-doors_open(struct doors *d, const struct config *config, unsigned workers)
+static bool
+doors_init(struct doors *d, const struct config *config, unsigned workers)
 {
 	size_t count = config->listener_count;
 
 	*d = (struct doors){.config = config, .workers = workers};
 	d->fds = calloc(count * workers, sizeof(*d->fds));
 	d->bound = calloc(count, sizeof(*d->bound));
-	if (d->fds == NULL || d->bound == NULL) {
-		log_error("listen_failed", "reason=\"out of memory\"");
-		return false;
-	}
-	for (size_t i = 0; i < count * workers; i++)
+	d->ours = calloc(count, sizeof(*d->ours));
+	d->kept = calloc(count, sizeof(*d->kept));
+	for (size_t i = 0; d->fds != NULL && i < count * workers; i++)
 		d->fds[i] = -1;
-	for (size_t i = 0; i < count; i++) {
+	for (size_t i = 0; d->kept != NULL && i < count; i++)
+		d->kept[i] = DOOR_NEW;
+	if (d->fds != NULL && d->bound != NULL && d->ours != NULL &&
+	    d->kept != NULL)
+		return true;
+	log_error("listen_failed", "reason=\"out of memory\"");
+	return false;
+}
+
+bool
+doors_open(struct doors *d, const struct config *config, unsigned workers)
+{
+	if (!doors_init(d, config, workers))
+		return false;
+	for (size_t i = 0; i < config->listener_count; i++) {
 		if (!open_listener(d, i))
 			return false;
 	}
 	return find_own(d);
 }
+
+/* --- another configuration ---------------------------------------------------
+ */
+
+static bool
+same_place(const struct config_listener *a, const struct config_listener *b)
+{
+	if (a->unix_path != NULL || b->unix_path != NULL)
+		return a->unix_path != NULL && b->unix_path != NULL &&
+		       strcmp(a->unix_path, b->unix_path) == 0;
+	/* Of two that take any free port, names tell which is which. */
+	return ip_endpoint_equal(&a->address, &b->address) &&
+	       (a->address.port != 0 || strcmp(a->name, b->name) == 0);
+}
+
+static size_t
+find_kept(const struct doors *before, const struct config_listener *l)
+{
+	for (size_t i = 0; i < before->config->listener_count; i++) {
+		if (same_place(&before->config->listeners[i], l))
+			return i;
+	}
+	return DOOR_NEW;
+}
+
+bool
+doors_reopen(
+    struct doors *next, const struct doors *before, const struct config *config)
+{
+	if (!doors_init(next, config, before->workers))
+		return false;
+	for (size_t i = 0; i < config->listener_count; i++) {
+		size_t kept = find_kept(before, &config->listeners[i]);
+
+		next->kept[i] = kept;
+		if (kept != DOOR_NEW)
+			next->bound[i] = before->bound[kept];
+		else if (!open_listener(next, i))
+			return false;
+	}
+	return find_own(next);
+}
+
+void
+doors_replace(struct doors *before, const struct doors *next)
+{
+	for (size_t i = 0; i < next->config->listener_count; i++) {
+		size_t kept = next->kept[i];
+
+		if (kept == DOOR_NEW)
+			continue;
+		next->ours[i] = before->ours[kept];
+		before->ours[kept] = false;
+	}
+	doors_close(before);
+}
+
+/* --- to the workers, and the end ---------------------------------------------
+ */
 
 const int *
 doors_of_worker(struct doors *d, unsigned worker)
@@ -213,13 +284,15 @@ doors_close(struct doors *d)
 	}
 	/* What lies at the path of a listener that failed is another's; and
 	 * while this gateway drained, its successor may have come to listen. */
-	for (size_t i = 0; i < d->opened; i++) {
-		if (d->config->listeners[i].unix_path != NULL)
+	for (size_t i = 0; d->ours != NULL && i < count; i++) {
+		if (d->ours[i] && d->config->listeners[i].unix_path != NULL)
 			(void)listener_clear_path(
 			    d->config->listeners[i].unix_path);
 	}
 	free(d->fds);
 	free(d->bound);
+	free(d->ours);
+	free(d->kept);
 	free(d->own);
 	*d = (struct doors){.config = NULL};
 }

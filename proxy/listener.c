@@ -262,6 +262,14 @@ listener_start(struct listener *l, struct loop *loop,
 }
 
 void
+listener_finish(struct listener *l)
+{
+	while (!l->paused && accept_one(l))
+		;
+	listener_stop(l);
+}
+
+void
 listener_stop(struct listener *l)
 {
 	timer_clear(l->loop, &l->pause);

@@ -55,6 +55,10 @@ bool listener_start(struct listener *l, struct loop *loop,
 /* A descriptor has been freed: goes on when accepting was paused. */
 void listener_resume(struct listener *l);
 
+/* Takes the connections that wait, and stops: for a listener that goes while
+ * others stay. */
+void listener_finish(struct listener *l);
+
 void listener_stop(struct listener *l);
 
 #endif

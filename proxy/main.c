@@ -29,7 +29,7 @@ main(int argc, char **argv)
 	if (!hold_standard_streams())
 		return CLI_USAGE;
 	if (cli_run(&cli, argc, argv) == CLI_NEXT_SERVE) {
-		status = serve(cli.config, cli.policy);
+		status = serve(&cli.sources, cli.config, cli.policy);
 		cli.config = NULL; /* serve has taken both over */
 		cli.policy = NULL;
 	} else {

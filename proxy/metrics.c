@@ -22,26 +22,48 @@ histogram_add(struct histogram *h, uint64_t ns)
 	counter_add(&h->sum_ns, ns);
 }
 
-struct worker_metrics *
-worker_metrics_new(size_t endpoint_count)
+static void *
+zeroed_lines(size_t size)
 {
-	struct worker_metrics *m;
-	size_t size =
-	    sizeof(*m) + endpoint_count * sizeof(struct endpoint_metrics);
 	void *p = NULL;
 
 	size = (size + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE;
 	if (posix_memalign(&p, CACHE_LINE, size) != 0)
 		return NULL;
-	memset(p, 0, size);
-	m = p;
-	m->endpoint_count = endpoint_count;
-	return m;
+	return memset(p, 0, size);
+}
+
+struct worker_metrics *
+worker_metrics_new(size_t endpoint_count)
+{
+	struct worker_metrics *m = zeroed_lines(sizeof(*m));
+
+	if (m != NULL && worker_metrics_grow(m, endpoint_count))
+		return m;
+	worker_metrics_free(m);
+	return NULL;
+}
+
+bool
+worker_metrics_grow(struct worker_metrics *m, size_t endpoint_count)
+{
+	if (endpoint_count > METRICS_ENDPOINTS)
+		return false;
+	for (size_t i = 0; i * METRICS_CHUNK < endpoint_count; i++) {
+		if (m->chunks[i] == NULL)
+			m->chunks[i] = zeroed_lines(
+			    METRICS_CHUNK * sizeof(struct endpoint_metrics));
+		if (m->chunks[i] == NULL)
+			return false;
+	}
+	return true;
 }
 
 void
 worker_metrics_free(struct worker_metrics *m)
 {
+	for (size_t i = 0; m != NULL && i < METRICS_CHUNKS; i++)
+		free(m->chunks[i]);
 	free(m);
 }
 

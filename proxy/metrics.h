@@ -6,6 +6,7 @@
 #define SEKISHO_METRICS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -66,7 +67,7 @@ struct histogram {
 /* One sample. A bucket holds what is not above its bound. */
 void histogram_add(struct histogram *h, uint64_t ns);
 
-/* Of one rule (host and port); the array has one per rule of the policy. */
+/* Of one rule (host and port). */
 struct endpoint_metrics {
 	counter outcomes[OUTCOME_COUNT]; /* by how tunnels ended */
 	counter active;
@@ -78,7 +79,10 @@ struct endpoint_metrics {
 };
 
 enum {
-	METRICS_LISTENERS = 32 /* the last one stands for all further ones */
+	METRICS_LISTENERS = 32, /* the last one stands for all further ones */
+	METRICS_CHUNK = 256,    /* endpoints that are allocated together */
+	METRICS_CHUNKS = 4096,
+	METRICS_ENDPOINTS = METRICS_CHUNK * METRICS_CHUNKS,
 };
 
 struct worker_metrics {
@@ -91,12 +95,24 @@ struct worker_metrics {
 	counter warm[WARM_RESULTS];
 	counter warm_ready, warm_connecting; /* gauges */
 	struct histogram dns_time, connect_time, setup_time, duration;
-	size_t endpoint_count;
-	struct endpoint_metrics endpoints[]; /* by struct rule's index */
+	/* By struct rule's slot. Pieces are added before a worker hears of the
+	 * rules that count there, and stay. */
+	struct endpoint_metrics *chunks[METRICS_CHUNKS];
 };
 
-/* Zeroed, on cache lines of its own. NULL when out of memory. */
+static inline struct endpoint_metrics *
+metrics_endpoint(const struct worker_metrics *m, size_t slot)
+{
+	return &m->chunks[slot / METRICS_CHUNK][slot % METRICS_CHUNK];
+}
+
+/* Zeroed, on cache lines of its own, with room for so many endpoints. NULL when
+ * out of memory. */
 struct worker_metrics *worker_metrics_new(size_t endpoint_count) MUST_CHECK;
+/* Makes room for so many in all; a worker may be counting meanwhile. False when
+ * out of memory, or for more than METRICS_ENDPOINTS. */
+bool worker_metrics_grow(
+    struct worker_metrics *m, size_t endpoint_count) MUST_CHECK;
 void worker_metrics_free(struct worker_metrics *m); /* NULL is fine */
 
 /* A tunnel of the listener with that place in the configuration begins or ends:

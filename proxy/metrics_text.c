@@ -90,12 +90,35 @@ add_tunnels(struct page *p)
 		char buf[LABEL_MAX];
 		struct text label = text_in(buf, sizeof(buf));
 
-		if (i == METRICS_LISTENERS)
-			break;
+		size_t slot = p->src->listener_slots != NULL
+				  ? p->src->listener_slots[i]
+				  : i;
+
+		if (slot >= METRICS_LISTENERS)
+			continue;
 		add_label(&label, span_str(p->src->listeners[i]));
 		add(p, "%s{listener=\"%s\"} %" PRIu64 "\n", name,
-		    text_end(&label), sum_at(p, offset + i * sizeof(counter)));
+		    text_end(&label),
+		    sum_at(p, offset + slot * sizeof(counter)));
 	}
+}
+
+static void
+add_reloads(struct page *p)
+{
+	static const char name[] = "sekisho_config_reloads_total";
+
+	add_head(p, name, "counter",
+	    "Configurations that were read anew: taken, or refused whole.");
+	add(p, "%s{result=\"ok\"} %" PRIu64 "\n", name, p->src->reloads);
+	add(p, "%s{result=\"failed\"} %" PRIu64 "\n", name,
+	    p->src->reload_failures);
+	add_head(p, "sekisho_config_last_reload_success_timestamp_seconds",
+	    "gauge",
+	    "When the configuration in force was taken, in seconds since "
+	    "1970.");
+	add(p, "sekisho_config_last_reload_success_timestamp_seconds %.3f\n",
+	    (double)p->src->last_reload_unix_ns / NS_PER_S);
 }
 
 static void
@@ -148,11 +171,16 @@ is_shown_at_zero(const struct page *p, const struct rule *rule)
 	       rule->entry->origin != ORIGIN_EXTRA;
 }
 
-static size_t
-endpoint_offset(const struct rule *rule, size_t member)
+static uint64_t
+sum_outcome(const struct page *p, const struct rule *rule, unsigned outcome)
 {
-	return offsetof(struct worker_metrics, endpoints) +
-	       rule->index * sizeof(struct endpoint_metrics) + member;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < p->src->worker_count; i++)
+		sum += counter_get(
+		    &metrics_endpoint(p->src->workers[i], rule->slot)
+			 ->outcomes[outcome]);
+	return sum;
 }
 
 static void
@@ -160,12 +188,10 @@ add_endpoint_outcomes(struct page *p, const struct rule *rule)
 {
 	char buf[4 * LABEL_MAX];
 	const char *labels = rule_labels(rule, buf, sizeof(buf));
-	size_t base =
-	    endpoint_offset(rule, offsetof(struct endpoint_metrics, outcomes));
 	bool at_zero = is_shown_at_zero(p, rule);
 
 	for (unsigned o = 0; o < OUTCOME_COUNT; o++) {
-		uint64_t n = sum_at(p, base + o * sizeof(counter));
+		uint64_t n = sum_outcome(p, rule, o);
 
 		/* What stands up to OUTCOME_DRAINING in outcome.def is decided
 		 * before a rule admits the request: series that would be zero
@@ -187,7 +213,7 @@ add_endpoint_success(struct page *p, const struct rule *rule)
 	for (size_t i = 0; i < p->src->worker_count; i++) {
 		const struct worker_metrics *m = p->src->workers[i];
 		uint64_t at = counter_get(
-		    &m->endpoints[rule->index].last_success_unix_ns);
+		    &metrics_endpoint(m, rule->slot)->last_success_unix_ns);
 
 		last = at > last ? at : last;
 	}
@@ -387,6 +413,7 @@ metrics_text_add(struct evbuffer *out, const struct metrics_source *src)
 	add_head(&p, "sekisho_build_info", "gauge",
 	    "Always 1; the labels tell what is running.");
 	add(&p, "sekisho_build_info{version=\"%s\"} 1\n", SEKISHO_VERSION);
+	add_reloads(&p);
 	add_tunnels(&p);
 	add_requests(&p);
 	add_endpoints(&p);

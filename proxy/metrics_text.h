@@ -29,8 +29,11 @@ struct metrics_source {
 	const struct rule *rules; /* as in the workers' endpoints */
 	size_t rule_count;
 	const char *const *listeners; /* names, in the configuration's order */
+	const size_t *listener_slots; /* where each counts; NULL: in order */
 	size_t listener_count;
-	const struct access_log *log;    /* NULL: none */
+	uint64_t reloads, reload_failures;
+	uint64_t last_reload_unix_ns; /* of the last good one, or the start */
+	const struct access_log *log; /* NULL: none */
 	struct metrics_process *process; /* NULL: leaves process_* out */
 };
 

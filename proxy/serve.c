@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "serve.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -11,39 +9,10 @@
 
 #include <event2/event.h>
 
-#include "access_log.h"
-#include "admin.h"
-#include "auth.h"
 #include "core/log.h"
-#include "doors.h"
-#include "metrics.h"
 #include "privileges.h"
-#include "quota.h"
-#include "worker.h"
-
-struct server {
-	struct config *config;
-	struct policy *policy;
-	struct doors doors;
-	struct quota *quota;
-	struct auth *auth; /* NULL: no listener asks for credentials */
-	struct access_log *log;
-	struct worker_metrics **metrics; /* per worker */
-	struct worker **workers;
-	unsigned worker_count;
-	struct quota_budget budget;
-	unsigned spares; /* warm connections per worker, at most */
-	struct event_base *base;
-	struct admin *admin; /* NULL: off */
-	const char **listener_names;
-	char host_name[256];
-	const char *admin_names[1]; /* under which admin may be asked for */
-	struct metrics_source metrics_source;
-	struct event *term, *interrupt, *reopen, *reload, *drained;
-	int drained_fd; /* eventfd(2): counts the workers that are drained */
-	unsigned running;
-	bool draining;
-};
+#include "serve_internal.h"
+#include "session.h"
 
 /* --- signals
  * ------------------------------------------------------------------ */
@@ -73,15 +42,12 @@ on_reopen(evutil_socket_t number, short what, void *arg)
 	access_log_reopen(s->log);
 }
 
-/* Without this, HUP would end the process. */
 static void
-on_reload(evutil_socket_t number, short what, void *arg)
+on_hup(evutil_socket_t number, short what, void *arg)
 {
 	(void)number;
 	(void)what;
-	(void)arg;
-	log_warn("reload_ignored", "reason=\"this version takes a new "
-				   "configuration by restart only\"");
+	reload_start(arg);
 }
 
 static void
@@ -108,9 +74,9 @@ tell_drained(void *arg)
 	(void)!write(s->drained_fd, &one, sizeof(one));
 }
 
-static bool
-add_event(struct server *s, struct event **ev, evutil_socket_t fd, short what,
-    event_callback_fn fn)
+bool
+serve_add_event(struct server *s, struct event **ev, evutil_socket_t fd,
+    short what, event_callback_fn fn)
 {
 	*ev = event_new(s->base, fd, (short)(what | EV_PERSIST), fn, s);
 	return *ev != NULL && event_add(*ev, NULL) == 0;
@@ -123,11 +89,12 @@ listen_to_signals(struct server *s)
 	s->drained_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	s->base = event_base_new();
 	return s->base != NULL && s->drained_fd >= 0 &&
-	       add_event(s, &s->term, SIGTERM, EV_SIGNAL, on_term) &&
-	       add_event(s, &s->interrupt, SIGINT, EV_SIGNAL, on_term) &&
-	       add_event(s, &s->reopen, SIGUSR1, EV_SIGNAL, on_reopen) &&
-	       add_event(s, &s->reload, SIGHUP, EV_SIGNAL, on_reload) &&
-	       add_event(
+	       serve_add_event(s, &s->term, SIGTERM, EV_SIGNAL, on_term) &&
+	       serve_add_event(s, &s->interrupt, SIGINT, EV_SIGNAL, on_term) &&
+	       serve_add_event(s, &s->reopen, SIGUSR1, EV_SIGNAL, on_reopen) &&
+	       serve_add_event(s, &s->hup, SIGHUP, EV_SIGNAL, on_hup) &&
+	       reload_init(s) &&
+	       serve_add_event(
 		   s, &s->drained, s->drained_fd, EV_READ, on_worker_drained);
 }
 
@@ -173,7 +140,6 @@ static struct worker *
 make_worker(struct server *s, unsigned i)
 {
 	const struct worker_options opt = {.config = s->config,
-	    .policy = s->policy,
 	    .quota = s->quota,
 	    .auth = s->auth,
 	    .ring = access_log_ring(s->log, i),
@@ -192,15 +158,14 @@ make_worker(struct server *s, unsigned i)
 	return w;
 }
 
-/* True also when no listener asks for credentials. */
-static bool
-make_auth(struct server *s)
+bool
+serve_make_auth(struct server *s, const struct config *c)
 {
 	bool asks = false;
 
-	for (size_t i = 0; i < s->config->listener_count; i++)
-		asks = asks || s->config->listeners[i].auth != AUTH_NONE;
-	if (!asks)
+	for (size_t i = 0; i < c->listener_count; i++)
+		asks = asks || c->listeners[i].auth != AUTH_NONE;
+	if (!asks || s->auth != NULL)
 		return true;
 	s->auth = auth_new(s->worker_count);
 	return s->auth != NULL && auth_start(s->auth);
@@ -211,7 +176,11 @@ make_workers(struct server *s)
 {
 	size_t endpoints;
 
-	(void)policy_rules(s->policy, &endpoints);
+	(void)policy_rules(s->config->policy, &endpoints);
+	s->next_slot = endpoints;
+	s->next_listener_slot = s->config->listener_count;
+	for (size_t i = 0; i < s->config->listener_count; i++)
+		s->config->listeners[i].slot = i;
 	s->quota = quota_new(&s->budget, s->config);
 	s->metrics = calloc(s->worker_count, sizeof(struct worker_metrics *));
 	s->workers = calloc(s->worker_count, sizeof(struct worker *));
@@ -252,11 +221,35 @@ not_ready(void *arg)
 	return s->draining ? "draining" : NULL;
 }
 
+bool
+serve_show_config(struct server *s)
+{
+	const struct config *c = s->config;
+	struct metrics_source *m = &s->metrics_source;
+	const char **names = calloc(c->listener_count, sizeof(const char *));
+	size_t *slots = calloc(c->listener_count, sizeof(size_t));
+
+	for (size_t i = 0;
+	     names != NULL && slots != NULL && i < c->listener_count; i++) {
+		names[i] = c->listeners[i].name;
+		slots[i] = c->listeners[i].slot;
+	}
+	free(s->listener_names);
+	free(s->listener_slots);
+	s->listener_names = names;
+	s->listener_slots = slots;
+	m->rules = policy_rules(c->policy, &m->rule_count);
+	m->listeners = names;
+	m->listener_slots = slots;
+	m->listener_count =
+	    names != NULL && slots != NULL ? c->listener_count : 0;
+	return m->listener_count > 0;
+}
+
 static bool
 open_admin(struct server *s)
 {
-	const struct config *c = s->config;
-	struct admin_sources src = {.address = c->admin.address,
+	struct admin_sources src = {.address = s->config->admin.address,
 	    .names = s->admin_names,
 	    .name_count = 1,
 	    .metrics = &s->metrics_source,
@@ -264,19 +257,14 @@ open_admin(struct server *s)
 	    .arg = s};
 	struct metrics_source *m = &s->metrics_source;
 
-	if (!c->admin.on)
-		return true;
-	s->listener_names = calloc(c->listener_count, sizeof(const char *));
-	if (s->listener_names == NULL)
-		return false;
-	for (size_t i = 0; i < c->listener_count; i++)
-		s->listener_names[i] = c->listeners[i].name;
 	m->workers = (const struct worker_metrics *const *)s->metrics;
 	m->worker_count = s->worker_count;
-	m->rules = policy_rules(s->policy, &m->rule_count);
-	m->listeners = s->listener_names;
-	m->listener_count = c->listener_count;
 	m->log = s->log;
+	m->last_reload_unix_ns = clock_unix_ns();
+	if (!serve_show_config(s))
+		return false;
+	if (!s->config->admin.on)
+		return true;
 	(void)gethostname(s->host_name, sizeof(s->host_name) - 1);
 	s->admin_names[0] = s->host_name;
 	s->admin = admin_new(s->base, &src);
@@ -301,9 +289,9 @@ static void
 say_ready(const struct server *s)
 {
 	size_t regions, endpoints;
-	const char *const *region = policy_regions(s->policy, &regions);
+	const char *const *region = policy_regions(s->config->policy, &regions);
 
-	(void)policy_rules(s->policy, &endpoints);
+	(void)policy_rules(s->config->policy, &endpoints);
 	(void)printf("event=ready listeners=");
 	doors_print(&s->doors, stdout);
 	print_admin(s);
@@ -329,8 +317,9 @@ start(struct server *s)
 	}
 	s->log = access_log_new(
 	    s->config->log.access, s->config->log.format, s->worker_count);
-	return s->log != NULL && access_log_start(s->log) && make_auth(s) &&
-	       make_workers(s) && open_admin(s) && start_workers(s);
+	return s->log != NULL && access_log_start(s->log) &&
+	       serve_make_auth(s, s->config) && make_workers(s) &&
+	       open_admin(s) && start_workers(s);
 }
 
 /* --- stop
@@ -361,6 +350,7 @@ stop(struct server *s)
 	auth_stop(s->auth);
 	for (unsigned i = 0; s->workers != NULL && i < s->worker_count; i++)
 		worker_free(s->workers[i]);
+	reload_fini(s);
 	admin_free(s->admin);
 	access_log_free(s->log);
 	for (unsigned i = 0; s->metrics != NULL && i < s->worker_count; i++)
@@ -368,29 +358,36 @@ stop(struct server *s)
 	free(s->workers);
 	free(s->metrics);
 	free(s->listener_names);
+	free(s->listener_slots);
 	auth_free(s->auth);
 	quota_free(s->quota);
 	doors_close(&s->doors);
 	free_event(s->term);
 	free_event(s->interrupt);
 	free_event(s->reopen);
-	free_event(s->reload);
+	free_event(s->hup);
 	free_event(s->drained);
 	if (s->base != NULL)
 		event_base_free(s->base);
 	if (s->drained_fd >= 0)
 		(void)close(s->drained_fd);
-	policy_unref(s->policy);
+	config_free(s->first);
 	config_free(s->config);
 }
 
 int
-serve(struct config *config, struct policy *policy)
+serve(const struct config_sources *sources, struct config *config,
+    struct policy *policy)
 {
-	struct server s = {
-	    .config = config, .policy = policy, .drained_fd = -1};
-	bool ok = start(&s);
+	struct server s = {.sources = sources,
+	    .config = config,
+	    .first = config_ref(config),
+	    .reload = {.fd = -1},
+	    .drained_fd = -1};
+	bool ok;
 
+	config->policy = policy;
+	ok = start(&s);
 	if (ok) {
 		say_ready(&s);
 		(void)event_base_dispatch(s.base);

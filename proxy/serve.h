@@ -9,8 +9,10 @@
 #include "core/policy.h"
 #include "core/span.h"
 
-/* Serves until TERM or INT has been obeyed. Takes both over. Returns the
- * process's exit status: 0, or 1 after a log line when it cannot start. */
-int serve(struct config *config, struct policy *policy) MUST_CHECK;
+/* Serves until TERM or INT has been obeyed; HUP reads sources (borrowed) anew.
+ * Takes config and policy over. Returns the process's exit status: 0, or 1
+ * after a log line when it cannot start. */
+int serve(const struct config_sources *sources, struct config *config,
+    struct policy *policy) MUST_CHECK;
 
 #endif

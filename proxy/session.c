@@ -63,7 +63,7 @@ session_free(void *arg)
 	struct session *s = arg;
 	struct gate *gate = s->gate;
 
-	policy_unref(s->policy);
+	config_free(s->config);
 	free(s->name);
 	free(s->sni);
 	free(s);
@@ -247,7 +247,7 @@ session_on_head_timeout(struct timer *t)
 static void
 session_wait_for_head(struct session *s)
 {
-	uint64_t wait_ms = s->gate->config->limits.header_timeout_ms;
+	uint64_t wait_ms = s->config->limits.header_timeout_ms;
 	/* Time for which it was held is not the client's. */
 	uint64_t since = s->phase_ns != 0 ? s->phase_ns : s->accepted_ns;
 
@@ -312,7 +312,7 @@ session_on_head(struct session *s)
 	struct request fresh, *r = &fresh;
 	struct span all;
 
-	request_init(&fresh, s->gate->config->limits.header_bytes);
+	request_init(&fresh, s->config->limits.header_bytes);
 	while (session_read(s, &all) == INTAKE_BYTES) {
 		if (session_is_socks5(s, all)) {
 			if (session_on_socks5(s, all) == SOCKS_OVER)
@@ -382,7 +382,7 @@ session_look_up(struct session *s, const struct hostname *name)
 static void
 session_go_to_parent(struct session *s)
 {
-	const struct config_parent *p = &s->gate->config->upstream.parent;
+	const struct config_parent *p = &s->config->upstream.parent;
 	const struct addr_list one = {.count = 1, .addrs = {p->address.addr}};
 
 	s->via_parent = true;
@@ -402,7 +402,7 @@ session_resolve(struct session *s, const struct endpoint *target)
 		    s, OUTCOME_INTERNAL_ERROR, strerrordesc_np(errno));
 		return;
 	}
-	if (s->gate->config->upstream.parent.on)
+	if (s->config->upstream.parent.on)
 		session_go_to_parent(s);
 	else if (!session_take_warm(s))
 		session_look_up(s, &target->host);
@@ -438,7 +438,7 @@ gate_filter_address(void *arg, const struct ip_endpoint *to, enum outcome *why)
 {
 	const struct gate *gate = arg;
 
-	return filter_address(gate, gate->policy, to, why);
+	return filter_address(gate, gate->config->policy, to, why);
 }
 
 static const char *
@@ -451,7 +451,7 @@ session_filter_address(
 	 */
 	if (s->via_parent)
 		return own_address(s->gate, to, why);
-	return filter_address(s->gate, s->policy, to, why);
+	return filter_address(s->gate, s->config->policy, to, why);
 }
 
 static void
@@ -528,7 +528,7 @@ session_take_warm(struct session *s)
 static void
 session_dial(struct session *s, const struct addr_list *addrs)
 {
-	const struct config *c = s->gate->config;
+	const struct config *c = s->config;
 	const struct dial_options opt = {
 	    .port = s->via_parent ? c->upstream.parent.address.port : s->port,
 	    .timeout_ms = c->upstream.connect_timeout_ms,
@@ -568,7 +568,7 @@ session_accept(struct gate *gate, const struct config_listener *door, int fd,
 	s->gate = gate;
 	s->door = door;
 	s->client = *peer;
-	s->policy = policy_ref(gate->policy);
+	s->config = config_ref(gate->config);
 	s->accepted_ns = loop_now(gate->relay.loop);
 	s->dns_ns = ACCESS_ABSENT;
 	s->connect_ns = ACCESS_ABSENT;

@@ -27,9 +27,8 @@ struct session;
 struct gate {
 	struct relay relay; /* and its loop */
 	struct resolver *resolver;
-	struct warm *warm;           /* NULL: upstream.warm is off */
-	const struct config *config; /* borrowed */
-	struct policy *policy;       /* sessions keep the one they began with */
+	struct warm *warm;     /* NULL: upstream.warm is off */
+	struct config *config; /* held; sessions keep the one they began with */
 	struct worker_metrics *metrics;
 	struct access_ring *ring; /* NULL: no access log */
 	struct quota *quota;      /* borrowed: shared by all workers */
@@ -54,6 +53,9 @@ const char *gate_filter_address(
  * and serves it. */
 void session_accept(struct gate *gate, const struct config_listener *door,
     int fd, const struct ip_endpoint *peer);
+
+/* CLOCK_REALTIME in nanoseconds. */
+uint64_t clock_unix_ns(void);
 
 /* Ends every session for the reason why (drained, shutdown). */
 void session_end_all(struct gate *gate, enum outcome why);

@@ -34,7 +34,7 @@ enum socks_state {
 
 struct session {
 	struct gate *gate;                  /* borrowed */
-	const struct config_listener *door; /* borrowed */
+	const struct config_listener *door; /* of config */
 	struct session *next, **link;       /* in gate->sessions */
 	struct tunnel tunnel; /* holds both sockets from the start */
 	struct timer timer;   /* of the state in hand */
@@ -44,8 +44,8 @@ struct session {
 	struct intake *intake;    /* client bytes that wait; else NULL */
 	struct auth_check *check; /* SESSION_HEAD: of its credentials */
 	const char *user;         /* who it is, by them; of door's realm */
-	struct policy *policy;    /* the snapshot it began with; referenced */
-	const struct rule *rule;  /* of policy; set once admitted */
+	struct config *config;    /* the one it began with; held */
+	const struct rule *rule;  /* of config's policy; set once admitted */
 	struct hostname *name; /* when rule is a suffix: what it stands for */
 	struct hostname *sni;  /* when it is not the target's name */
 	struct ip_endpoint client, upstream;
@@ -187,7 +187,5 @@ void session_report_end(
 /* Log and metrics of a refusal. */
 void session_report_refusal(
     struct session *s, enum outcome why, struct span detail);
-/* CLOCK_REALTIME in nanoseconds. */
-uint64_t clock_unix_ns(void);
 
 #endif

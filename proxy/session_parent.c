@@ -20,7 +20,7 @@ enum {
 static const struct config_parent *
 parent_of(const struct session *s)
 {
-	return &s->gate->config->upstream.parent;
+	return &s->config->upstream.parent;
 }
 
 static void
@@ -185,7 +185,7 @@ session_ask_parent(struct session *s)
 {
 	const struct config_parent *p = parent_of(s);
 	const struct hostname *host = session_target(s);
-	uint64_t wait_ms = s->gate->config->upstream.connect_timeout_ms;
+	uint64_t wait_ms = s->config->upstream.connect_timeout_ms;
 	char request[REQUEST_MAX];
 	struct text t = text_in(request, sizeof(request));
 

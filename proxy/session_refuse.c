@@ -176,8 +176,8 @@ refuse_by_policy(struct session *s, const struct policy_decision *d,
     const struct endpoint *target)
 {
 	char detail[POLICY_DETAIL_MAX], advice[POLICY_ADVICE_MAX];
-	size_t detail_len = policy_detail(s->policy, d, target, detail);
-	size_t advice_len = policy_advice(s->policy, d, target, advice);
+	size_t detail_len = policy_detail(s->config->policy, d, target, detail);
+	size_t advice_len = policy_advice(s->config->policy, d, target, advice);
 
 	session_refuse(s, d->why, span_of(detail, detail_len),
 	    span_of(advice, advice_len));
@@ -219,7 +219,7 @@ session_admit(struct session *s, const struct endpoint *target)
 	s->port = target->port;
 	why = session_is_welcome(s) ? judge_load(s) : OUTCOME_DENIED_CLIENT;
 	if (why == OUTCOME_OK) {
-		d = policy_decide(s->policy, target);
+		d = policy_decide(s->config->policy, target);
 		if (d.why != OUTCOME_OK) {
 			refuse_by_policy(s, &d, target);
 			return false;

@@ -42,15 +42,14 @@ session_note_sni(struct session *s, const struct hostname *name)
 static struct endpoint_metrics *
 session_endpoint(struct session *s)
 {
-	assert(s->rule->index < s->gate->metrics->endpoint_count);
-	return &s->gate->metrics->endpoints[s->rule->index];
+	return metrics_endpoint(s->gate->metrics, s->rule->slot);
 }
 
 /* The listener's place in the configuration. */
 static size_t
 session_door(const struct session *s)
 {
-	return (size_t)(s->door - s->gate->config->listeners);
+	return s->door->slot;
 }
 
 void
@@ -116,9 +115,8 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .listener = span_str(s->door->name),
 	    .protocol = s->socks != SOCKS_NOT ? "socks5" : "connect",
 	    .upstream = s->upstream,
-	    .parent = s->via_parent
-			  ? span_str(s->gate->config->upstream.parent.text)
-			  : span_of(NULL, 0),
+	    .parent = s->via_parent ? span_str(s->config->upstream.parent.text)
+				    : span_of(NULL, 0),
 	    .dns_ns = s->dns_ns,
 	    .connect_ns = s->connect_ns,
 	    .first_byte_ns = over ? first_byte_ns(s) : ACCESS_ABSENT,

@@ -57,7 +57,7 @@ keep_alive(int fd)
 static uint64_t
 session_idle_limit_ns(const struct session *s)
 {
-	const struct config *c = s->gate->config;
+	const struct config *c = s->config;
 	uint64_t ms = c->tunnel.idle_timeout_ms;
 
 	if (tunnel_is_half_closed(&s->tunnel) &&
@@ -156,7 +156,7 @@ session_on_hello_timeout(struct timer *t)
 static void
 session_judge_hello(struct session *s, const struct hello *h, struct span data)
 {
-	bool verify = s->gate->config->tunnel.sni == SNI_VERIFY;
+	bool verify = s->config->tunnel.sni == SNI_VERIFY;
 
 	if (h->has_name)
 		session_note_sni(s, &h->name);
@@ -205,7 +205,7 @@ session_on_hello(struct session *s)
 static void
 session_await_hello(struct session *s)
 {
-	uint64_t wait_ms = s->gate->config->tunnel.hello_timeout_ms;
+	uint64_t wait_ms = s->config->tunnel.hello_timeout_ms;
 
 	session_enter(s, SESSION_HELLO);
 	timer_set(s->gate->relay.loop, &s->timer,
@@ -234,7 +234,7 @@ session_establish(struct session *s)
 	session_report_begin(s);
 	tunnel_init(&s->tunnel, &s->gate->relay, session_on_tunnel_ended,
 	    session_on_half_closed);
-	if (s->gate->config->tunnel.sni == SNI_OFF)
+	if (s->config->tunnel.sni == SNI_OFF)
 		session_pass(s, intake_bytes(s->intake));
 	else
 		session_await_hello(s);

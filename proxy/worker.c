@@ -10,14 +10,18 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "doors.h"
 #include "listener.h"
 #include "session.h"
 
 struct worker {
 	struct gate gate;
 	struct loop *loop;
-	struct listener *listeners;
+	struct listener **listeners; /* by place in the config; NULL: failed */
 	size_t listener_count;
+	unsigned spares;
+	const struct worker_update *update; /* the one on its way */
+	const int *update_listeners;
 	struct timer drain_over;
 	atomic_uint drain_ms; /* of the last order */
 	pthread_t thread;
@@ -57,7 +61,8 @@ worker_on_freed(void *arg)
 	struct worker *w = arg;
 
 	for (size_t i = 0; i < w->listener_count; i++)
-		listener_resume(&w->listeners[i]);
+		if (w->listeners[i] != NULL)
+			listener_resume(w->listeners[i]);
 	if (w->gate.draining && w->gate.sessions == NULL)
 		worker_say_drained(w);
 }
@@ -103,21 +108,39 @@ worker_drain(struct worker *w, uint32_t drain_ms)
 /* --- life -------------------------------------------------------------------
  */
 
+/* NULL, with fd closed, when it cannot be had. */
+static struct listener *
+listener_new(struct worker *w, const struct config_listener *door, int fd)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (l == NULL) {
+		(void)close(fd);
+		return NULL;
+	}
+	if (listener_start(l, w->loop, door, fd, worker_on_accept, w))
+		return l;
+	listener_stop(l);
+	free(l);
+	return NULL;
+}
+
 static bool
 worker_listen(struct worker *w, const struct worker_options *opt)
 {
 	const struct config *c = opt->config;
+	bool ok = true;
 
-	w->listeners = calloc(c->listener_count, sizeof(*w->listeners));
+	w->listeners = calloc(c->listener_count, sizeof(struct listener *));
 	if (w->listeners == NULL)
 		return false;
 	for (size_t i = 0; i < c->listener_count; i++) {
+		w->listeners[i] =
+		    listener_new(w, &c->listeners[i], opt->listeners[i]);
 		w->listener_count++;
-		if (!listener_start(&w->listeners[i], w->loop, &c->listeners[i],
-			opt->listeners[i], worker_on_accept, w))
-			return false;
+		ok = ok && w->listeners[i] != NULL;
 	}
-	return true;
+	return ok;
 }
 
 static enum resolver_family
@@ -135,12 +158,12 @@ resolver_family_of(enum config_family family)
 }
 
 static bool
-worker_make_warm(struct worker *w, const struct worker_options *opt)
+worker_make_warm(struct worker *w)
 {
-	const struct config *c = opt->config;
 	struct gate *g = &w->gate;
+	const struct config *c = g->config;
 	struct warm_options warm = {.most = c->upstream.warm,
-	    .limit = opt->spares,
+	    .limit = w->spares,
 	    .connect_timeout_ms = c->upstream.connect_timeout_ms,
 	    .attempt_delay_ms = c->upstream.attempt_delay_ms,
 	    .spare_attempts = &g->spare_attempts,
@@ -149,7 +172,7 @@ worker_make_warm(struct worker *w, const struct worker_options *opt)
 
 	if (warm.most == 0)
 		return true;
-	(void)policy_rules(g->policy, &warm.endpoints);
+	(void)policy_rules(c->policy, &warm.endpoints);
 	g->warm = warm_new(w->loop, g->resolver, &warm);
 	return g->warm != NULL;
 }
@@ -170,8 +193,8 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	    .prefetch = c->dns.prefetch,
 	    .family = resolver_family_of(c->upstream.family)};
 
-	g->config = c;
-	g->policy = policy_ref(opt->policy);
+	g->config = config_ref(opt->config);
+	w->spares = opt->spares;
 	g->metrics = opt->metrics;
 	g->ring = opt->ring;
 	g->quota = opt->quota;
@@ -190,7 +213,7 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	if (w->loop == NULL || g->relay.buffer == NULL)
 		return false;
 	g->resolver = resolver_new(w->loop, &dns);
-	return g->resolver != NULL && worker_make_warm(w, opt);
+	return g->resolver != NULL && worker_make_warm(w);
 }
 
 struct worker *
@@ -212,6 +235,105 @@ worker_new(const struct worker_options *opt)
 	worker_free(w);
 	return NULL;
 }
+
+/* --- a new configuration ----------------------------------------------------
+ */
+
+static void
+listener_end(struct listener *l, void (*end)(struct listener *l))
+{
+	if (l != NULL)
+		end(l);
+	free(l);
+}
+
+/* Those that stay go to their new places; NULL is left where they were. */
+static struct listener *
+listener_of_update(struct worker *w, const struct worker_update *u, size_t i)
+{
+	const struct config_listener *door = &u->config->listeners[i];
+	struct listener *l;
+
+	if (u->kept[i] == DOOR_NEW) {
+		l = listener_new(w, door, w->update_listeners[i]);
+		if (l == NULL)
+			log_error("listen_failed", "listener=%s reason=\"%s\"",
+			    door->name, strerror(errno));
+		return l;
+	}
+	l = w->listeners[u->kept[i]];
+	w->listeners[u->kept[i]] = NULL;
+	return l;
+}
+
+/* Connections that wait at a listener that goes are served by the configuration
+ * that let them in. */
+static void
+worker_move_listeners(
+    struct worker *w, const struct worker_update *u, struct listener **next)
+{
+	size_t count = u->config->listener_count;
+
+	for (size_t i = 0; i < count; i++)
+		next[i] = listener_of_update(w, u, i);
+	for (size_t i = 0; i < w->listener_count; i++)
+		listener_end(w->listeners[i], listener_finish);
+	for (size_t i = 0; i < count; i++) {
+		if (next[i] != NULL)
+			next[i]->config = &u->config->listeners[i];
+	}
+	free(w->listeners);
+	w->listeners = next;
+	w->listener_count = count;
+}
+
+static void
+worker_renew_warm(struct worker *w)
+{
+	if (w->gate.warm == NULL)
+		return;
+	warm_free(w->gate.warm);
+	w->gate.warm = NULL;
+	if (!worker_make_warm(w))
+		log_error("warm_failed", "reason=\"out of memory\"");
+}
+
+static void
+worker_on_update(void *arg)
+{
+	struct worker *w = arg;
+	const struct worker_update *u = w->update;
+	struct gate *g = &w->gate;
+	struct listener **next =
+	    calloc(u->config->listener_count, sizeof(struct listener *));
+	struct config *before = g->config;
+
+	w->update = NULL;
+	g->own = u->own;
+	g->own_count = u->own_count;
+	g->auth = u->auth;
+	if (next != NULL) {
+		worker_move_listeners(w, u, next);
+		g->config = config_ref(u->config);
+		worker_renew_warm(w);
+		config_free(before);
+	} else {
+		log_error("reload_failed", "reason=\"out of memory\"");
+	}
+	u->updated(u->arg);
+}
+
+bool
+worker_update(
+    struct worker *w, const struct worker_update *update, const int *listeners)
+{
+	w->update = update;
+	w->update_listeners = listeners;
+	return loop_post(w->loop, worker_on_update, w);
+}
+
+/* --- start and stop ---------------------------------------------------------
+ */
 
 static void *
 worker_run(void *arg)
@@ -245,8 +367,10 @@ worker_free(struct worker *w)
 		loop_stop(w->loop);
 		(void)pthread_join(w->thread, NULL);
 	}
-	for (size_t i = 0; i < w->listener_count; i++)
-		listener_stop(&w->listeners[i]);
+	for (size_t i = 0; i < w->listener_count; i++) {
+		listener_end(w->listeners[i], listener_stop);
+		w->listeners[i] = NULL;
+	}
 	session_end_all(&w->gate, OUTCOME_SHUTDOWN);
 	warm_free(w->gate.warm);
 	resolver_free(w->gate.resolver);
@@ -254,7 +378,7 @@ worker_free(struct worker *w)
 	loop_free(w->loop);
 	free(w->listeners);
 	pipe_pool_fini(&w->gate.relay.pipes);
-	policy_unref(w->gate.policy);
+	config_free(w->gate.config);
 	free(w->gate.relay.buffer);
 	free(w);
 }

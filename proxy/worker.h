@@ -20,8 +20,7 @@
 struct worker;
 
 struct worker_options {
-	const struct config *config; /* borrowed, as all but the policy */
-	struct policy *policy;       /* referenced */
+	struct config *config; /* held; all others are borrowed */
 	struct quota *quota;
 	struct auth *auth; /* NULL: no listener asks for credentials */
 	struct access_ring *ring;
@@ -51,6 +50,27 @@ bool worker_start(struct worker *w) MUST_CHECK;
  * open, and other workers may not be drained yet. May be called again with
  * less. Any thread. */
 void worker_drain(struct worker *w, uint32_t drain_ms);
+
+/* What a reload changes; the same for all workers. */
+struct worker_update {
+	struct config *config; /* held by the worker from now on */
+	struct auth *auth;
+	/* Per listener of config: DOOR_NEW, or the place, in the config before,
+	 * of the one that goes on. */
+	const size_t *kept;
+	const struct ip_endpoint *own;
+	size_t own_count;
+	/* Called in the worker's thread when it serves by the new one; until
+	 * then everything here stays. */
+	void (*updated)(void *arg);
+	void *arg;
+};
+
+/* Serves new clients by another configuration; those that are here keep theirs.
+ * listeners has a descriptor for each new listener, which the worker takes
+ * over. One update at a time. False when out of memory: nothing has changed. */
+bool worker_update(struct worker *w, const struct worker_update *update,
+    const int *listeners) MUST_CHECK;
 
 /* Stops the thread, if it was started, and frees everything. NULL is fine.
  */

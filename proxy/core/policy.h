@@ -41,6 +41,8 @@ struct rule {
 	const char *where;                   /* "cloudone/us-1.ini:7" */
 	size_t index; /* 0 to policy_rule_count() - 1, in the order of
 		       * --print-allowlist */
+	size_t slot;  /* where it counts: its index, but for
+		       * policy_keep_slots() */
 };
 
 /* Takes catalog over (also when it fails). NULL after error calls, e.g. for an
@@ -48,6 +50,12 @@ struct rule {
 struct policy *policy_new(struct allowlist *catalog,
     const struct policy_selection *sel, allowlist_error_fn error,
     void *arg) MUST_CHECK;
+
+/* Before p is used: rules for a host and port that before has too get the same
+ * slot as there, others the next ones from next on. Returns the slot behind the
+ * last. */
+size_t policy_keep_slots(
+    struct policy *p, const struct policy *before, size_t next);
 
 struct policy *policy_ref(struct policy *p);
 void policy_unref(struct policy *p); /* NULL is fine */

@@ -79,7 +79,7 @@ class Gateway:
 
     def __init__(self, lab, binary, settings=None, wrap=()):
         self.lab, self.binary = lab, binary
-        settings = settings or {}
+        settings = self._settings = settings or {}
         address, _, port = settings.get(
             "listener.address", f"{facts.GATEWAY_INSIDE}:3128").rpartition(
                 ":")
@@ -113,6 +113,32 @@ class Gateway:
             f.writelines(f"host = {h}\n" for h in hosts)
         return path
 
+    def rewrite(self, settings):
+        """Puts another configuration in the old one's place, in one step:
+        that of the start with these settings changed."""
+        self._write_config({**self._settings, **settings})
+
+    def reload(self, settings=None):
+        """The same, and HUP; waits until it is in force."""
+        if settings is not None:
+            self.rewrite(settings)
+        before = len(self.error_lines("event=reloaded"))
+        self.signal(signal.SIGHUP)
+        wait_for(lambda: len(self.error_lines("event=reloaded")) > before,
+                 "the reload")
+
+    def error_lines(self, text):
+        """Lines on stderr that contain text, so far."""
+        return [line for line in self._err.all() if text in line]
+
+    def error_line(self, text):
+        """Waits for a line on stderr that contains text."""
+        found = self._err.wait(lambda line: text in line)
+        if not found:
+            raise TimeoutError(f"no line with {text!r}; the gateway said:\n"
+                               + self.transcript())
+        return found[0]
+
     def _write_config(self, settings):
         values = {
             "gateway.regions": "us-1",
@@ -131,9 +157,10 @@ class Gateway:
             section, _, name = key.partition(".")
             section = "listener lab" if section == "listener" else section
             sections.setdefault(section, []).append(f"{name} = {value}\n")
-        with open(self.config_file, "w", encoding="ascii") as f:
+        with open(self.config_file + ".new", "w", encoding="ascii") as f:
             for section, lines in sections.items():
                 f.write(f"[{section}]\n" + "".join(lines) + "\n")
+        os.rename(self.config_file + ".new", self.config_file)
 
     def _wait_ready(self):
         def fits(line):

@@ -18,6 +18,9 @@ SAMPLE = "container/sekisho.conf"
 BEGIN = '.\\" BEGIN keys'
 END = '.\\" END keys'
 
+# What a change takes.
+RESTART = {"reloadable": "", "restart": "A change takes a restart."}
+
 # Stands where a key has no default.
 REQUIRED = "(required)"
 
@@ -33,9 +36,11 @@ def load(program):
     )
     sections = {}
     for line in done.stdout.splitlines():
-        name, default, _, accepted, text = line.split("\t")
+        name, default, when, accepted, text = line.split("\t")
         section, _, key = name.rpartition(".")
-        sections.setdefault(section, []).append((key, default, accepted, text))
+        sections.setdefault(section, []).append(
+            (key, default, accepted, sentence(text), RESTART[when])
+        )
     if not sections:
         sys.exit(f"{program}: printed no key")
     return sections
@@ -59,15 +64,16 @@ def manual_keys(sections):
     lines = []
     for section, keys in sections.items():
         lines += [f".Ss [{section}]", ".Bl -tag -width Ds"]
-        for key, default, accepted, text in keys:
+        for key, default, accepted, text, when in keys:
             lines.append(f".It Cm {key}")
-            lines += mdoc(sentence(text))
+            lines += mdoc(text)
             lines += mdoc(sentence(f"Takes {accepted}"))
             lines += mdoc(
                 "It must be set."
                 if default == REQUIRED
                 else f"The default is {default}."
             )
+            lines += mdoc(when)
         lines.append(".El")
     return lines
 
@@ -86,9 +92,9 @@ def sample(sections):
     lines = [HEAD]
     for section, keys in sections.items():
         lines.append(f"[{section.replace('NAME', 'main')}]")
-        for key, default, accepted, text in keys:
+        for key, default, accepted, text, when in keys:
             lines += textwrap.wrap(
-                f"{sentence(text)} Takes {accepted}.", 76,
+                f"{text} Takes {accepted}. {when}".rstrip(), 76,
                 initial_indent="# ", subsequent_indent="# ",
                 break_on_hyphens=False,
             )  # fmt: skip

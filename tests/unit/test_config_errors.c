@@ -181,7 +181,6 @@ later_keys_are_refused(void **state)
 {
 	static const char *const keys[][2] = {
 	    {"gateway", "mode"},
-	    {"gateway", "watch_files"},
 	    {"listener x", "tls_certificate"},
 	    {"listener x", "tls_key"},
 	    {"listener x", "tls_client_ca"},

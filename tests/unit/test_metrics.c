@@ -49,10 +49,10 @@ static const struct allowlist_entry entries[RULES] = {
 };
 
 static const struct rule rules[RULES] = {
-    {.entry = &entries[0], .index = 0},
-    {.entry = &entries[1], .index = 1},
-    {.entry = &entries[2], .index = 2},
-    {.entry = &entries[3], .index = 3},
+    {.entry = &entries[0], .slot = 0},
+    {.entry = &entries[1], .index = 1, .slot = 1},
+    {.entry = &entries[2], .index = 2, .slot = 2},
+    {.entry = &entries[3], .index = 3, .slot = 3},
 };
 
 static const char *const listeners[LISTENERS] = {"main", "the \"other\""};
@@ -295,17 +295,20 @@ test_endpoints(void **state)
 	struct fixture *f = *state;
 	const char *page;
 
-	counter_add(
-	    &f->workers[0]->endpoints[0].outcomes[OUTCOME_CLIENT_CLOSED], 1);
-	counter_add(
-	    &f->workers[1]->endpoints[0].outcomes[OUTCOME_CLIENT_CLOSED], 2);
-	counter_set(&f->workers[0]->endpoints[1].last_success_unix_ns,
+	counter_add(&metrics_endpoint(f->workers[0], 0)
+			 ->outcomes[OUTCOME_CLIENT_CLOSED],
+	    1);
+	counter_add(&metrics_endpoint(f->workers[1], 0)
+			 ->outcomes[OUTCOME_CLIENT_CLOSED],
+	    2);
+	counter_set(&metrics_endpoint(f->workers[0], 1)->last_success_unix_ns,
 	    UINT64_C(1769846950123000000));
-	counter_set(&f->workers[1]->endpoints[1].last_success_unix_ns,
+	counter_set(&metrics_endpoint(f->workers[1], 1)->last_success_unix_ns,
 	    UINT64_C(1769846949000000000));
 	/* Not expected, and all the more to be seen. */
-	counter_add(
-	    &f->workers[0]->endpoints[2].outcomes[OUTCOME_LIMIT_REACHED], 6);
+	counter_add(&metrics_endpoint(f->workers[0], 2)
+			 ->outcomes[OUTCOME_LIMIT_REACHED],
+	    6);
 	page = page_of(f);
 	check_has(page, "sekisho_endpoint_tunnels_total{host=\"a.apple\","
 			"region=\"us-1\",category=\"container\","
@@ -433,10 +436,11 @@ test_long_lists_show_what_is_in_use(void **state)
 	assert_non_null(m);
 	used.host = (struct hostname){.len = 6, .text = "u.used"};
 	for (size_t i = 0; i < MANY; i++)
-		many[i] = (struct rule){.entry = &own, .index = i};
+		many[i] = (struct rule){.entry = &own, .index = i, .slot = i};
 	many[1].entry = &published;
 	many[2].entry = &used;
-	counter_add(&m->endpoints[2].outcomes[OUTCOME_CONNECT_TIMEOUT], 1);
+	counter_add(
+	    &metrics_endpoint(m, 2)->outcomes[OUTCOME_CONNECT_TIMEOUT], 1);
 	f->source.workers = &view;
 	f->source.worker_count = 1;
 	f->source.rules = many;

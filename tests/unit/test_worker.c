@@ -21,7 +21,6 @@
 struct rig {
 	struct config_listener listener;
 	struct config config;
-	struct policy *policy;
 	struct quota *quota;
 	struct worker_metrics *metrics;
 	struct worker *worker;
@@ -69,14 +68,13 @@ rig_init(struct rig *r)
 	    .dns = {.servers = {.items = &nobody, .count = 1},
 		.timeout_ms = 1000,
 		.attempts = 1}};
-	r->policy = small_policy();
+	r->config.policy = small_policy();
 	r->quota = quota_new(&budget, &r->config);
 	r->metrics = worker_metrics_new(64);
 	r->drained = eventfd(0, EFD_CLOEXEC);
 	fd = listener_open(&r->listener, &at, &r->bound);
 	assert_true(fd >= 0);
 	opt = (struct worker_options){.config = &r->config,
-	    .policy = r->policy,
 	    .quota = r->quota,
 	    .metrics = r->metrics,
 	    .listeners = &fd,
@@ -93,7 +91,7 @@ rig_fini(struct rig *r)
 	worker_free(r->worker);
 	worker_metrics_free(r->metrics);
 	quota_free(r->quota);
-	policy_unref(r->policy);
+	policy_unref(r->config.policy);
 	(void)close(r->drained);
 }
 

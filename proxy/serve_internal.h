@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of the gateway in operation, shared by serve.c (start, signals,
+ * stop) and serve_reload.c (another configuration). All of it is the main
+ * thread's. */
+#ifndef SEKISHO_SERVE_INTERNAL_H
+#define SEKISHO_SERVE_INTERNAL_H
+
+#include <event2/event.h>
+
+#include "access_log.h"
+#include "admin.h"
+#include "auth.h"
+#include "doors.h"
+#include "metrics.h"
+#include "quota.h"
+#include "serve.h"
+#include "watch_files.h"
+#include "worker.h"
+
+/* A reload on its way through the workers. */
+struct reload {
+	struct config *next;
+	struct doors doors;
+	struct worker_update update;
+	unsigned waiting; /* workers that have not taken it; 0: none */
+	bool again;       /* another one was asked for meanwhile */
+	int fd;           /* eventfd(2): counts the workers that have */
+	struct event *event;
+};
+
+struct server {
+	const struct config_sources *sources;
+	struct config *config; /* in force */
+	struct config *first;  /* that of the start: what takes a restart */
+	struct reload reload;
+	struct watch_files *watch_files;
+	struct doors doors;
+	struct quota *quota;
+	struct auth *auth; /* NULL: no listener has ever asked for it */
+	struct access_log *log;
+	struct worker_metrics **metrics; /* per worker */
+	struct worker **workers;
+	unsigned worker_count;
+	struct quota_budget budget;
+	unsigned spares; /* warm connections per worker, at most */
+	struct event_base *base;
+	struct admin *admin; /* NULL: off */
+	/* Of the configuration in force, for the metrics. */
+	const char **listener_names;
+	size_t *listener_slots;
+	size_t next_listener_slot, next_slot; /* never used before */
+	char host_name[256];
+	const char *admin_names[1]; /* under which admin may be asked for */
+	struct metrics_source metrics_source;
+	struct event *term, *interrupt, *reopen, *hup, *drained;
+	int drained_fd; /* eventfd(2): counts the workers that are drained */
+	unsigned running;
+	bool draining;
+};
+
+/* serve.c */
+/* Has the credentials' threads run when c asks for any. False after a log line.
+ */
+bool serve_make_auth(struct server *s, const struct config *c) MUST_CHECK;
+/* Shows s->config to the metrics page. False when out of memory. */
+bool serve_show_config(struct server *s) MUST_CHECK;
+/* Adds an event of this descriptor or signal. */
+bool serve_add_event(struct server *s, struct event **ev, evutil_socket_t fd,
+    short what, event_callback_fn fn) MUST_CHECK;
+
+/* serve_reload.c */
+bool reload_init(struct server *s) MUST_CHECK;
+/* All or nothing: what is wrong with the new one is logged, and the one in
+ * force stays. Goes on when the workers have taken it. */
+void reload_start(struct server *s);
+/* The workers' threads have ended: what was on its way has arrived. */
+void reload_fini(struct server *s);
+
+#endif

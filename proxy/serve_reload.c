@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Another configuration while clients are served: read and made ready as a
+ * whole, and only then handed to each worker. Tunnels go on by the one that
+ * they began with. */
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "core/text.h"
+#include "serve_internal.h"
+#include "session.h"
+
+enum {
+	REASON_MAX = 1200,
+};
+
+static void
+log_reason(const char *event, const char *text)
+{
+	char buf[REASON_MAX];
+	struct text t = text_in(buf, sizeof(buf));
+
+	text_logfmt(&t, span_str(text));
+	log_error(event, "reason=%s", text_end(&t));
+}
+
+static void
+on_config_error(void *arg, const char *text)
+{
+	(void)arg;
+	log_reason("reload_failed", text);
+}
+
+/* The name of a key. */
+static void
+on_restart_key(void *arg, const char *text)
+{
+	(void)arg;
+	log_warn("reload_incomplete",
+	    "key=%s reason=\"a change of it takes a restart; what it was at "
+	    "the start stays in force\"",
+	    text);
+}
+
+/* NULL after log lines. */
+static struct config *
+read_config(const struct config_sources *sources)
+{
+	struct config *c = config_load(sources, on_config_error, NULL);
+
+	if (c == NULL)
+		return NULL;
+	c->policy = config_policy(c, on_config_error, NULL);
+	if (c->policy != NULL && config_read_secrets(c, on_config_error, NULL))
+		return c;
+	config_free(c);
+	return NULL;
+}
+
+/* Counters go on where a name has them already. */
+static bool
+place_rules(struct server *s, struct config *next)
+{
+	size_t behind =
+	    policy_keep_slots(next->policy, s->config->policy, s->next_slot);
+
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		if (worker_metrics_grow(s->metrics[i], behind))
+			continue;
+		log_reason("reload_failed",
+		    "no memory for the counters of so many different names "
+		    "since the start; restart");
+		return false;
+	}
+	s->next_slot = behind;
+	return true;
+}
+
+static void
+place_listeners(struct server *s, struct config *next)
+{
+	for (size_t i = 0; i < next->listener_count; i++) {
+		struct config_listener *l = &next->listeners[i];
+		bool known = false;
+
+		for (size_t n = 0; n < s->config->listener_count; n++) {
+			const struct config_listener *was =
+			    &s->config->listeners[n];
+
+			if (strcmp(was->name, l->name) != 0)
+				continue;
+			l->slot = was->slot;
+			known = true;
+		}
+		if (!known)
+			l->slot = s->next_listener_slot++;
+	}
+}
+
+/* In a worker's thread. */
+static void
+on_updated(void *arg)
+{
+	static const uint64_t one = 1;
+	const struct server *s = arg;
+
+	(void)!write(s->reload.fd, &one, sizeof(one));
+}
+
+static void
+hand_over(struct server *s, unsigned i)
+{
+	struct reload *r = &s->reload;
+
+	if (worker_update(
+		s->workers[i], &r->update, doors_of_worker(&r->doors, i))) {
+		r->waiting++;
+		return;
+	}
+	log_reason("reload_failed", "out of memory: a worker goes on with the "
+				    "configuration before; restart");
+}
+
+static void
+finish(struct server *s)
+{
+	struct reload *r = &s->reload;
+	size_t endpoints;
+
+	for (unsigned i = 0; i < s->worker_count; i++)
+		doors_taken(&r->doors, i);
+	doors_replace(&s->doors, &r->doors);
+	s->doors = r->doors;
+	r->doors = (struct doors){.config = NULL};
+	config_free(s->config);
+	s->config = r->next;
+	r->next = NULL;
+	log_set_level((enum log_level)s->config->log.level);
+	s->metrics_source.reloads++;
+	s->metrics_source.last_reload_unix_ns = clock_unix_ns();
+	if (!serve_show_config(s))
+		log_reason("metrics_failed", "out of memory");
+	watch_files_set(s->watch_files, s->sources->file, s->config);
+	(void)policy_rules(s->config->policy, &endpoints);
+	(void)config_restart_keys(s->first, s->config, on_restart_key, NULL);
+	log_info("reloaded", "endpoints=%zu listeners=%zu", endpoints,
+	    s->config->listener_count);
+}
+
+static void
+on_taken(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *s = arg;
+	struct reload *r = &s->reload;
+	uint64_t count = 0;
+
+	(void)what;
+	if (read(fd, &count, sizeof(count)) != (ssize_t)sizeof(count))
+		return;
+	r->waiting -= count < r->waiting ? (unsigned)count : r->waiting;
+	if (r->waiting > 0)
+		return;
+	finish(s);
+	if (r->again) {
+		r->again = false;
+		reload_start(s);
+	}
+}
+
+static void
+on_changed(void *arg)
+{
+	log_info("files_changed", "reason=\"gateway.watch_files is on\"");
+	reload_start(arg);
+}
+
+bool
+reload_init(struct server *s)
+{
+	s->reload.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	s->watch_files = watch_files_new(s->base, on_changed, s);
+	if (s->reload.fd < 0 || s->watch_files == NULL ||
+	    !serve_add_event(
+		s, &s->reload.event, s->reload.fd, EV_READ, on_taken))
+		return false;
+	watch_files_set(s->watch_files, s->sources->file, s->config);
+	return true;
+}
+
+static bool
+prepare(struct server *s)
+{
+	struct reload *r = &s->reload;
+
+	r->next = read_config(s->sources);
+	if (r->next == NULL)
+		return false;
+	place_listeners(s, r->next);
+	if (place_rules(s, r->next) && serve_make_auth(s, r->next) &&
+	    doors_reopen(&r->doors, &s->doors, r->next))
+		return true;
+	doors_close(&r->doors);
+	config_free(r->next);
+	r->next = NULL;
+	return false;
+}
+
+void
+reload_start(struct server *s)
+{
+	struct reload *r = &s->reload;
+
+	if (s->draining || r->waiting > 0) {
+		r->again = !s->draining;
+		return;
+	}
+	if (!prepare(s)) {
+		s->metrics_source.reload_failures++;
+		/* Folders may have been swapped all the same. */
+		watch_files_set(s->watch_files, s->sources->file, s->config);
+		log_reason("reload_refused",
+		    "the configuration in force stays, whole");
+		return;
+	}
+	r->update = (struct worker_update){.config = r->next,
+	    .auth = s->auth,
+	    .kept = r->doors.kept,
+	    .own = r->doors.own,
+	    .own_count = r->doors.own_count,
+	    .updated = on_updated,
+	    .arg = s};
+	for (unsigned i = 0; i < s->worker_count; i++)
+		hand_over(s, i);
+}
+
+void
+reload_fini(struct server *s)
+{
+	struct reload *r = &s->reload;
+
+	if (r->next != NULL)
+		finish(s);
+	watch_files_free(s->watch_files);
+	if (r->event != NULL)
+		event_free(r->event);
+	if (r->fd >= 0)
+		(void)close(r->fd);
+}

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Another configuration while clients are served: all of it or nothing, and
+nobody notices who need not."""
+
+import os
+import re
+import threading
+
+import pytest
+from lab import dns, facts, wire
+from lab.gateway import wait_for
+
+RAW = facts.RAW_HOST
+ADMIN = {"admin.address": f"{facts.GATEWAY_INSIDE}:3129"}
+
+
+def ask(gateway, host, port=None):
+    """The status of a CONNECT; None: nobody listens there."""
+    try:
+        with gateway.lab.client.connect(gateway.address,
+                                        port or gateway.port) as sock:
+            return wire.http_connect(sock, host).status
+    except ConnectionRefusedError:
+        return None
+
+
+def metric(gateway, name):
+    with gateway.lab.client.connect(gateway.address, 3129) as sock:
+        sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n"
+                     b"Connection: close\r\n\r\n")
+        page = wire.read_to_end(sock).decode()
+    found = re.search(f"^{name} (.*)$", page, re.M)
+    return found and float(found.group(1))
+
+
+def test_names_come_and_go(start_gateway, open_tunnel):
+    """A removed name stops new tunnels only."""
+    gateway = start_gateway()
+    tunnel = open_tunnel(gateway)
+    gateway.allow("lab", "other.lab.example")
+    gateway.reload()
+    assert ask(gateway, RAW) == 403
+    tunnel.send_up(b"x" * 100000)
+    tunnel.send_down(b"y" * 100000)
+    gateway.allow("lab", RAW)
+    gateway.reload()
+    with tunnel.listener:
+        assert ask(gateway, RAW) == 200
+    tunnel.finish()
+    assert gateway.log_line(event="tunnel", outcome="client_closed")
+
+
+def test_regions(gateway):
+    host = facts.host("jp-1", "container")
+    assert ask(gateway, host) == 403
+    gateway.reload({"gateway.regions": "us-1, jp-1"})
+    assert ask(gateway, host) == 200
+
+
+@pytest.mark.parametrize("settings, says", [
+    ({"tunnel.sni": "on"}, 'tunnel.sni: \\"on\\": expected verify'),
+    ({"gateway.regions": "xx-1"}, "unknown region"),
+    ({"gateway.extra": "/no/such.ini"}, "/no/such.ini"),
+    ({"listener.auth": "basic"}, "basic needs a htpasswd file"),
+    ({"listener b.address": "192.0.2.1:99"}, "Cannot assign requested"),
+])
+def test_what_is_wrong_changes_nothing(start_gateway, settings, says):
+    gateway = start_gateway(ADMIN)
+    # Something good beside what is bad: it does not come into force either.
+    gateway.rewrite({"listener c.address": f"{gateway.address}:3140",
+                     "limits.header_bytes": "1k", **settings})
+    gateway.signal(1)
+    gateway.error_line("event=reload_refused")
+    assert says in gateway.transcript()
+    assert ask(gateway, RAW) is not None
+    assert ask(gateway, RAW, 3140) is None
+    assert metric(gateway, 'sekisho_config_reloads_total{result="failed"}') == 1
+    assert metric(gateway, 'sekisho_config_reloads_total{result="ok"}') == 0
+    gateway.reload({})
+    assert metric(gateway, 'sekisho_config_reloads_total{result="ok"}') == 1
+
+
+def test_listeners_come_and_go(start_gateway, open_tunnel):
+    gateway = start_gateway({"gateway.workers": "2"})
+    tunnel = open_tunnel(gateway)
+    gateway.reload({"listener b.address": f"{gateway.address}:3141"})
+    assert ask(gateway, "no.example", 3141) == 403
+    assert gateway.log_line(listener="b")
+    gateway.reload({"listener.address": f"{gateway.address}:3142"})
+    assert ask(gateway, "no.example") is None
+    assert ask(gateway, "no.example", 3141) is None
+    assert ask(gateway, "no.example", 3142) == 403
+    tunnel.send_up(b"still here")  # through the listener that is gone
+    tunnel.finish()
+
+
+def test_unix_sockets_come_and_go(start_gateway, lab):
+    path = os.path.join(lab.new_folder("unix"), "sock")
+    gateway = start_gateway()
+    gateway.reload({"listener b.address": f"unix:{path}"})
+    assert os.path.exists(path)
+    gateway.reload({})
+    assert not os.path.exists(path)
+    assert ask(gateway, "no.example") == 403
+
+
+def test_settings_of_a_listener(start_gateway):
+    gateway = start_gateway()
+    gateway.reload({"listener.clients": "192.0.2.0/24"})
+    assert ask(gateway, "no.example") == 403
+    assert gateway.log_line(outcome="denied_client")
+    gateway.reload({"listener.protocols": "socks5"})
+    assert ask(gateway, "no.example") == 405
+
+
+def test_credentials(start_gateway, lab):
+    folder = lab.new_folder("users")
+    # Of "secret", at the least cost.
+    line = ("bob:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WI"
+            "rW\n")
+    path = os.path.join(folder, "htpasswd")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(line)
+    head = (b"CONNECT no.example:443 HTTP/1.1\r\nHost: x\r\n"
+            b"Proxy-Authorization: Basic Ym9iOnNlY3JldA==\r\n\r\n")
+
+    def status(gateway):
+        with gateway.connect() as sock:
+            sock.sendall(head)
+            return wire.read_answer(sock).status
+
+    gateway = start_gateway()
+    gateway.reload({"listener.auth": "basic", "listener.credentials": path})
+    assert ask(gateway, "no.example") == 407
+    assert status(gateway) == 403
+    with open(path, "w", encoding="ascii") as f:
+        f.write(line.replace("bob", "eve"))
+    gateway.reload()
+    assert status(gateway) == 407
+    gateway.reload({})
+    assert ask(gateway, "no.example") == 403
+
+
+def test_counters_go_on(start_gateway):
+    """Though more names make every place in the list another one."""
+    gateway = start_gateway(ADMIN)
+    name = ('sekisho_endpoint_tunnels_total{host="%s",.*'
+            'outcome="connect_refused"}')
+    gateway.lab.dns.script(RAW, dns.addresses(facts.REFUSING_ADDRESS))
+    assert ask(gateway, RAW) == 502
+    assert metric(gateway, name % RAW) == 1
+    gateway.allow("lab", RAW, *(f"a{i}.lab.example" for i in range(600)))
+    gateway.reload()
+    assert ask(gateway, RAW) == 502
+    assert metric(gateway, name % RAW) == 2
+    assert metric(gateway, name % "a599.lab.example") == 0
+
+
+def test_what_takes_a_restart_is_named(gateway):
+    gateway.reload({"gateway.workers": "2", "dns.timeout": "1s",
+                    "log.format": "logfmt", "tunnel.idle_timeout": "5m"})
+    for key in ("gateway.workers", "dns.timeout", "log.format"):
+        assert gateway.error_lines(f"event=reload_incomplete key={key} ")
+    assert len(gateway.error_lines("event=reload_incomplete")) == 3
+
+
+class Callers:
+    """Threads that ask without a pause, and note every answer that is none."""
+
+    def __init__(self, gateway, count=2):
+        self._gateway, self._over = gateway, threading.Event()
+        self.failures, self.answers = [], [0] * count
+        self._threads = [threading.Thread(target=self._run, args=(i,))
+                         for i in range(count)]
+
+    def _run(self, i):
+        while not self._over.is_set() and self.answers[i] < 50000:
+            try:
+                status = ask(self._gateway, "no.example")
+                if status != 403:
+                    self.failures.append(status)
+            except (OSError, EOFError) as e:
+                self.failures.append(repr(e))
+            self.answers[i] += 1
+
+    def __enter__(self):
+        for t in self._threads:
+            t.start()
+        return self
+
+    def __exit__(self, *_):
+        self._over.set()
+        for t in self._threads:
+            t.join()
+
+
+def open_many(gateway, listener, count):
+    """Tunnels, each with both ends."""
+    pairs, hello = [], wire.client_hello(RAW)
+    for _ in range(count):
+        near = gateway.connect()
+        assert wire.http_connect(near, RAW).status == 200
+        near.sendall(hello)
+        far, _ = listener.accept()
+        assert wire.read_exact(far, len(hello)) == hello
+        pairs.append((near, far))
+    return pairs
+
+
+def test_a_hundred_reloads_under_load(start_gateway, lab):
+    """200 live tunnels and new clients all the time: none is lost, none is
+    refused."""
+    gateway = start_gateway({"gateway.workers": "2"})
+    with lab.internet.listen(facts.RAW_ADDRESS, 443) as listener:
+        pairs = open_many(gateway, listener, 200)
+        with Callers(gateway) as callers:
+            for i in range(100):
+                other = {"listener b.address": f"{gateway.address}:3143"}
+                gateway.reload(other if i % 2 else {})
+                near, far = pairs[i]
+                near.sendall(b"up")
+                assert wire.read_exact(far, 2) == b"up"
+        assert not callers.failures
+        assert sum(callers.answers) > 100
+        for near, far in pairs:
+            far.sendall(b"down")
+            assert wire.read_exact(near, 4) == b"down"
+            near.close()
+            far.close()
+    assert len(gateway.error_lines("event=reloaded")) == 100
+    assert len(gateway.log_lines(200, event="tunnel", host=RAW)) == 200
+
+
+def test_a_burst_of_signals_ends_in_the_last_configuration(gateway):
+    for i in range(20):
+        gateway.rewrite({"tunnel.idle_timeout": f"{i + 1}m"})
+        gateway.signal(1)
+    gateway.allow("lab", "last.lab.example")
+    gateway.signal(1)
+    wait_for(lambda: ask(gateway, "last.lab.example") != 403,
+             "the last configuration")
+
+
+def test_mounted_files(start_gateway, lab):
+    """As Kubernetes mounts a ConfigMap: the files are links through ..data,
+    which is swapped."""
+    folder = lab.new_folder("mounted")
+
+    def version(n, *hosts):
+        os.mkdir(f"{folder}/..{n}")
+        with open(f"{folder}/..{n}/own.ini", "w", encoding="ascii") as f:
+            f.write("[list]\nsource = lab\n[own]\n" +
+                    "".join(f"host = {h}\n" for h in hosts))
+        os.symlink(f"..{n}", f"{folder}/..new")
+        os.rename(f"{folder}/..new", f"{folder}/..data")
+
+    version(1, "one.lab.example")
+    os.symlink("..data/own.ini", f"{folder}/own.ini")
+    gateway = start_gateway({"gateway.watch_files": "on",
+                             "gateway.extra": f"{folder}/own.ini"})
+    assert ask(gateway, "two.lab.example") == 403
+    for n, name in enumerate(("two", "three"), 2):
+        version(n, f"{name}.lab.example")
+        wait_for(lambda n=name: ask(gateway, f"{n}.lab.example") != 403,
+                 "the swap to be seen")
+        assert len(gateway.error_lines("event=reloaded")) == n - 1
+    # A file beside them is nobody's business.
+    with open(f"{folder}/other", "w", encoding="ascii") as f:
+        f.write("x")
+    version(4, "broken..name")
+    gateway.error_line("event=reload_refused")
+    assert len(gateway.error_lines("event=reloaded")) == 2
+    version(5, "five.lab.example")
+    wait_for(lambda: ask(gateway, "five.lab.example") != 403,
+             "the good one after the bad one")
+
+
+def test_configuration_file_is_watched(start_gateway):
+    gateway = start_gateway({"gateway.watch_files": "on"})
+    gateway.rewrite({"gateway.extra": None})
+    wait_for(lambda: ask(gateway, RAW) == 403, "the new file to be read")
+    gateway.rewrite({"gateway.watch_files": "off"})
+    gateway.error_line("event=reloaded")
+    wait_for(lambda: ask(gateway, RAW) != 403, "the old file to be read")
+    gateway.rewrite({"gateway.extra": None})
+    assert ask(gateway, RAW) != 403
+
+
+def test_hup_while_it_drains(start_gateway, open_tunnel):
+    gateway = start_gateway({"shutdown.drain": "60s"})
+    tunnel = open_tunnel(gateway)
+    gateway.signal(15)
+    gateway.error_line("event=draining")
+    gateway.signal(1)
+    tunnel.send_up(b"goes on")
+    tunnel.finish()
+    assert gateway.wait_exit() == 0
