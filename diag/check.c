@@ -259,20 +259,16 @@ check_main(int argc, char **argv)
 {
 	struct check *c = calloc(1, sizeof(*c));
 	struct options_message message;
-	int code = 0;
+	enum options_end end;
+	int code;
 
 	if (c == NULL)
 		return complain(EXIT_CANNOT_TELL, "out of memory");
 	c->signals.fd = -1;
-	switch (check_options_parse(&c->options, argc, argv, &message)) {
-	case OPTIONS_EXIT_OK:
-		(void)fputs(message.text, stdout);
-		break;
-	case OPTIONS_USAGE:
-		(void)fprintf(stderr, "%s\n", message.text);
-		code = EXIT_USAGE;
-		break;
-	case OPTIONS_RUN:
+	end = check_options_parse(&c->options, argc, argv, &message);
+	if (end != OPTIONS_RUN) {
+		code = options_finish(end, &message);
+	} else {
 		c->style = report_style_for(c->options.output ? NULL : stdout,
 		    &c->options, read_environment, NULL);
 		code = prepare(c);
@@ -280,7 +276,6 @@ check_main(int argc, char **argv)
 			code = run_it(c);
 		if (code == 0)
 			code = conclude(c);
-		break;
 	}
 	check_fini(c);
 	return code;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The command line of `sekisho-diag [check]` (design A7). Reads argv and two
- * variables (C1_API_KEY's presence is main's business, not ours); opens
- * nothing. One usage error is one line that names the option and what it
- * takes. */
+ * The command line of `sekisho-diag [check]` (design A7), and the part of it
+ * that other commands that check share. Reads argv and the variables of the
+ * language (C1_API_KEY's presence is check's business); opens nothing. */
 #ifndef SEKISHO_DIAG_OPTIONS_H
 #define SEKISHO_DIAG_OPTIONS_H
 
@@ -11,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "command_line.h"
 #include "core/endpoint.h"
 #include "core/ipaddr.h"
 #include "core/span.h"
@@ -67,19 +67,18 @@ struct check_options {
 	bool lang_given;
 };
 
-enum options_end {
-	OPTIONS_RUN,
-	OPTIONS_EXIT_OK, /* --help or --version: text is in message */
-	OPTIONS_USAGE,   /* message is the one line for stderr; exit 2 */
-};
-
-struct options_message {
-	char text[4096];
-};
-
 /* argv[0] is the subcommand's name. */
 enum options_end check_options_parse(struct check_options *out, int argc,
     char **argv, struct options_message *message) MUST_CHECK;
+
+/* The three steps of it, for commands that have options of their own too: the
+ * defaults; the options that say what is checked and how, without those of the
+ * report; and, once all are read, what must fit together (false: *message is
+ * the usage line) and what was left out. */
+void check_options_init(struct check_options *o);
+struct option_table check_options_table(struct check_options *o);
+bool check_options_settle(
+    struct check_options *o, struct options_message *message) MUST_CHECK;
 
 /* "250ms", "5s", "2m", "1h". False leaves *out untouched. */
 bool duration_parse(uint64_t *out_ns, struct span text) MUST_CHECK;

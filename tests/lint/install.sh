@@ -10,7 +10,8 @@ DESTDIR=$dest cmake --install "$2" --prefix /usr >/dev/null
 
 status=0
 for file in sbin/sekisho-proxy share/man/man8/sekisho-proxy.8 \
-	share/man/man5/sekisho.conf.5; do
+	share/man/man5/sekisho.conf.5 bin/sekisho-diag \
+	share/man/man1/sekisho-diag.1; do
 	[ -s "$dest/usr/$file" ] || {
 		echo "install.sh: $file is not installed"
 		status=1
