@@ -27,6 +27,7 @@ enum {
 	OPTION_PRINT_ALLOWLIST,
 	OPTION_EXPLAIN,
 	OPTION_HASH_PASSWORD,
+	OPTION_HEALTHCHECK,
 	OPTION_HELP,
 	OPTION_VERSION,
 };
@@ -42,6 +43,7 @@ static const struct option options[] = {
     {"print-allowlist", no_argument, NULL, OPTION_PRINT_ALLOWLIST},
     {"explain", required_argument, NULL, OPTION_EXPLAIN},
     {"hash-password", optional_argument, NULL, OPTION_HASH_PASSWORD},
+    {"healthcheck", no_argument, NULL, OPTION_HEALTHCHECK},
     {"help", no_argument, NULL, OPTION_HELP},
     {"version", no_argument, NULL, OPTION_VERSION},
     {NULL, 0, NULL, 0},
@@ -61,7 +63,7 @@ struct request {
 #define ACCEPTED                                                               \
 	"accepted: -c, --config, --region, --listen, --admin, --set, "         \
 	"--check, --dump-config, --print-allowlist, --explain, "               \
-	"--hash-password, --help, --version"
+	"--hash-password, --healthcheck, --help, --version"
 
 static const char help_text[] =
     "Usage: sekisho-proxy [-c FILE] [--region R[,R...]] [OPTION...]\n"
@@ -88,11 +90,17 @@ static const char help_text[] =
     "      --hash-password[=USER]\n"
     "                           print a line for a htpasswd file; reads the\n"
     "                           password from the terminal or standard input\n"
+    "\n"
+    "Others:\n"
+    "      --healthcheck        ask the gateway at this configuration's admin\n"
+    "                           address whether it is ready: one line, and\n"
+    "                           exit status 0 or 1\n"
     "      --help               print this\n"
     "      --version            print the version\n"
     "\n"
     "Exit status: 0 done, allowed, or stopped by a signal; 1 denied\n"
-    "(--explain) or failed; 2 wrong arguments or configuration.\n";
+    "(--explain), not ready (--healthcheck) or failed; 2 wrong arguments or "
+    "configuration.\n";
 
 /* Part of a line, whatever text holds. */
 static void
@@ -223,7 +231,7 @@ set_command(struct request *r, int command, const char *target)
 	if (r->command != 0 && r->command != command) {
 		usage_error("--%s and --%s: only one of --check, "
 			    "--dump-config, --print-allowlist, --explain, "
-			    "--hash-password",
+			    "--hash-password, --healthcheck",
 		    option_name(r->command), option_name(command));
 		return false;
 	}
@@ -438,15 +446,24 @@ run_hash_password(const char *user)
 }
 
 static bool
-load(struct cli *cli)
+load_config(struct cli *cli)
 {
 	bool option_blamed = false;
 
 	cli->config =
 	    config_load(&cli->sources, on_config_error, &option_blamed);
-	if (cli->config != NULL)
-		cli->policy =
-		    config_policy(cli->config, on_config_error, &option_blamed);
+	return cli->config != NULL;
+}
+
+static bool
+load(struct cli *cli)
+{
+	bool option_blamed = false;
+
+	if (!load_config(cli))
+		return false;
+	cli->policy =
+	    config_policy(cli->config, on_config_error, &option_blamed);
 	return cli->policy != NULL;
 }
 
@@ -486,6 +503,11 @@ cli_run(struct cli *cli, int argc, char **argv)
 	if (r.command == OPTION_HASH_PASSWORD) {
 		cli->exit_code = run_hash_password(r.target);
 		return CLI_NEXT_EXIT;
+	}
+	if (r.command == OPTION_HEALTHCHECK) {
+		/* The one that serves may have more of it from options. */
+		cli->sources.partial = true;
+		return load_config(cli) ? CLI_NEXT_HEALTHCHECK : CLI_NEXT_EXIT;
 	}
 	if (!load(cli))
 		return CLI_NEXT_EXIT;

@@ -2,7 +2,8 @@
  *
  * The command line: reads the arguments, does the commands that open no socket
  * (--help, --version, --check, --dump-config, --print-allowlist, --explain),
- * and for serving hands over the configuration and the policy. */
+ * and for serving or --healthcheck hands over the configuration and the policy.
+ */
 #ifndef SEKISHO_CLI_H
 #define SEKISHO_CLI_H
 
@@ -19,15 +20,16 @@ enum cli_exit {
 };
 
 enum cli_next {
-	CLI_NEXT_EXIT,  /* exit with exit_code; all has been said */
-	CLI_NEXT_SERVE, /* config and policy are set */
+	CLI_NEXT_EXIT,        /* exit with exit_code; all has been said */
+	CLI_NEXT_SERVE,       /* config and policy are set */
+	CLI_NEXT_HEALTHCHECK, /* config is set, but may lack regions */
 };
 
 /* What the arguments say. */
 struct cli {
 	int exit_code;         /* with CLI_NEXT_EXIT: enum cli_exit */
-	struct config *config; /* with CLI_NEXT_SERVE; owned */
-	struct policy *policy; /* likewise; one reference */
+	struct config *config; /* unless CLI_NEXT_EXIT; owned */
+	struct policy *policy; /* with CLI_NEXT_SERVE; one reference */
 
 	/* Where they come from, to load them anew; borrows from argv. */
 	struct config_sources sources;

@@ -432,6 +432,8 @@ fall_back(struct config_loader *l, const struct config_key *key,
 
 	if (config_slot_of(key, l->config, listener)->first != NULL)
 		return;
+	if (key->fallback == NULL && l->src->partial)
+		return;
 	if (key->fallback == NULL) {
 		config_report(&l->report,
 		    "%s.%s: missing; give --region R[,R...] or set it in the "

@@ -168,6 +168,8 @@ struct config_sources {
 	 * defaults or the settings for the rest. */
 	const char *const *listen;
 	size_t listen_count;
+	bool partial; /* keys without a default may be missing: their fields
+		       * are then empty. For who does not serve. */
 };
 
 /* One call per error, without a newline or another control character; text

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "healthcheck.h"
 #include "serve.h"
 
 /* Where a standard stream is closed, the next socket would get its number, and
@@ -20,20 +22,37 @@ hold_standard_streams(void)
 	return true;
 }
 
+static int
+run_healthcheck(const struct config *config)
+{
+	char line[HEALTHCHECK_LINE_MAX];
+	bool healthy = healthcheck(&config->admin, HEALTHCHECK_LIMIT_MS, line);
+
+	(void)fprintf(healthy ? stdout : stderr, "%s%s\n",
+	    healthy ? "" : "sekisho-proxy: --healthcheck: ", line);
+	return healthy ? 0 : 1;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct cli cli;
-	int status;
+	int status = CLI_USAGE;
 
 	if (!hold_standard_streams())
 		return CLI_USAGE;
-	if (cli_run(&cli, argc, argv) == CLI_NEXT_SERVE) {
+	switch (cli_run(&cli, argc, argv)) {
+	case CLI_NEXT_SERVE:
 		status = serve(&cli.sources, cli.config, cli.policy);
 		cli.config = NULL; /* serve has taken both over */
 		cli.policy = NULL;
-	} else {
+		break;
+	case CLI_NEXT_HEALTHCHECK:
+		status = run_healthcheck(cli.config);
+		break;
+	case CLI_NEXT_EXIT:
 		status = cli.exit_code;
+		break;
 	}
 	cli_fini(&cli);
 	return status;

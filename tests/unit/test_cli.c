@@ -22,7 +22,7 @@
 #define ACCEPTED                                                               \
 	"accepted: -c, --config, --region, --listen, --admin, --set, "         \
 	"--check, --dump-config, --print-allowlist, --explain, "               \
-	"--hash-password, --help, --version"
+	"--hash-password, --healthcheck, --help, --version"
 
 static size_t
 lines_of(const char *text)
@@ -79,7 +79,8 @@ static const struct usage_case usage_cases[] = {
     {{"--check=yes"}, PROGRAM "--check: takes no value\n"},
     {{"--check", "--explain", "a"},
 	PROGRAM "--check and --explain: only one of --check, --dump-config, "
-		"--print-allowlist, --explain, --hash-password\n"},
+		"--print-allowlist, --explain, --hash-password, "
+		"--healthcheck\n"},
     {{"--explain", ""}, PROGRAM "--explain: expected one HOST or HOST:PORT\n"},
     {{"--explain", "a", "--explain", "b"},
 	PROGRAM "--explain: expected one HOST or HOST:PORT\n"},
