@@ -261,7 +261,7 @@ listen_on(struct admin *a, struct event_base *base)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa);
-	int fd = open_socket(&a->src.address);
+	int fd = a->src.fd > 0 ? a->src.fd : open_socket(&a->src.address);
 
 	if (fd < 0)
 		return false;

@@ -30,6 +30,7 @@ typedef const char *(*admin_not_ready_fn)(void *arg);
 /* Borrowed for the life of the admin. */
 struct admin_sources {
 	struct ip_endpoint address; /* port 0: any free one */
+	int fd; /* listens there already, and is taken over; 0: none */
 	/* Names that a request may carry in Host, besides addresses and
 	 * localhost: all others are refused, so that no web page can read us
 	 * through a name of its own (DNS rebinding). */

@@ -11,10 +11,40 @@
 #include "core/log.h"
 #include "listener.h"
 
-static int *
-door_fd(struct doors *d, unsigned worker, size_t listener)
+/* NULL when out of memory; fd is then closed. */
+static struct door *
+add_door(struct doors *d, size_t listener, unsigned worker, int fd)
 {
-	return &d->fds[worker * d->config->listener_count + listener];
+	struct door *grown = reallocarray(d->all, d->count + 1, sizeof(*grown));
+	struct door *door;
+
+	if (grown == NULL) {
+		(void)close(fd);
+		return NULL;
+	}
+	d->all = grown;
+	door = &d->all[d->count++];
+	*door = (struct door){.listener = listener, .worker = worker, .fd = fd};
+	return door;
+}
+
+/* Place n, whose socket the worker shares. */
+static bool
+copy_door(struct doors *d, size_t n, unsigned worker)
+{
+	int fd = fcntl(d->all[n].fd, F_DUPFD_CLOEXEC, 3);
+	struct door *door;
+
+	if (fd < 0)
+		return false;
+	door = add_door(d, d->all[n].listener, worker, fd);
+	if (door == NULL)
+		return false;
+	d->all[n].shared = true;
+	door->bound = d->all[n].bound;
+	door->shared = true;
+	door->copy = true;
+	return true;
 }
 
 /* The address as the configuration has it. */
@@ -55,40 +85,122 @@ report_failure(const struct config_listener *l, int error)
 	return false;
 }
 
+/* Of the worker that is first, or of one that binds the same address again. */
+static bool
+open_door(struct doors *d, size_t i, unsigned worker,
+    const struct ip_endpoint *again, struct ip_endpoint *bound)
+{
+	int fd = listener_open(&d->config->listeners[i], again, bound);
+	struct door *door;
+
+	if (fd < 0)
+		return false;
+	door = add_door(d, i, worker, fd);
+	if (door == NULL)
+		return false;
+	door->bound = *bound;
+	return true;
+}
+
 /* The first worker's socket chooses the port where 0 was asked for. The others
  * bind the same address; a Unix socket is one for all. */
 static bool
 open_listener(struct doors *d, size_t i)
 {
 	const struct config_listener *l = &d->config->listeners[i];
-	struct ip_endpoint again;
-	int *first = door_fd(d, 0, i);
+	size_t first = d->count;
+	struct ip_endpoint bound, again;
 
-	*first = listener_open(l, NULL, &d->bound[i]);
-	if (*first < 0)
+	if (!open_door(d, i, 0, NULL, &bound))
 		return report_failure(l, errno);
-	d->ours[i] = true;
+	d->ours[i] = l->unix_path != NULL;
 	for (unsigned w = 1; w < d->workers; w++) {
-		int *fd = door_fd(d, w, i);
-
-		*fd = l->unix_path != NULL
-			  ? fcntl(*first, F_DUPFD_CLOEXEC, 3)
-			  : listener_open(l, &d->bound[i], &again);
-		if (*fd < 0)
+		if (l->unix_path != NULL ? !copy_door(d, first, w)
+					 : !open_door(d, i, w, &bound, &again))
 			return report_failure(l, errno);
 	}
+	return true;
+}
+
+/* --- inherited sockets -------------------------------------------------------
+ */
+
+static void
+say_inherited(const struct config_listener *l, const struct inherited_socket *s)
+{
+	char address[INHERITED_PATH_MAX + 6];
+
+	log_info("inherited", "listener=%s address=%s fd=%d", l->name,
+	    inherited_address(s, address), s->number);
+}
+
+/* Each to one worker in turn. */
+static bool
+take_sockets(struct doors *d, size_t i, struct inherited *in)
+{
+	unsigned worker = 0;
+
+	for (size_t n = 0; n < in->count; n++) {
+		struct inherited_socket *s = &in->items[n];
+		struct door *door;
+		int fd = s->fd;
+
+		if (fd < 0 || inherited_owner(s, d->config) != i)
+			continue;
+		say_inherited(&d->config->listeners[i], s);
+		listener_adopt(fd, &s->at);
+		s->fd = -1;
+		door = add_door(d, i, worker++ % d->workers, fd);
+		if (door == NULL)
+			return false;
+		door->bound = s->at;
+		d->ours[i] = d->ours[i] || s->ours;
+	}
+	return true;
+}
+
+/* The workers that have got none share those that are there. */
+static bool
+share_sockets(struct doors *d, size_t first)
+{
+	size_t got = d->count - first;
+
+	for (size_t w = got; got > 0 && w < d->workers; w++) {
+		if (!copy_door(d, first + w % got, (unsigned)w))
+			return false;
+	}
+	return true;
+}
+
+/* *none: there is nothing to inherit. */
+static bool
+inherit_listener(struct doors *d, size_t i, struct inherited *in, bool *none)
+{
+	size_t first = d->count;
+
+	if (!take_sockets(d, i, in) || !share_sockets(d, first)) {
+		log_error("listen_failed", "listener=%s reason=\"%s\"",
+		    d->config->listeners[i].name, strerror(errno));
+		return false;
+	}
+	*none = d->count == first;
 	return true;
 }
 
 /* --- own addresses -----------------------------------------------------------
  */
 
+/* Once, however many sockets have it. */
 static bool
 add_own(struct doors *d, const struct ip_endpoint *e)
 {
-	struct ip_endpoint *own =
-	    realloc(d->own, (d->own_count + 1) * sizeof(*own));
+	struct ip_endpoint *own;
 
+	for (size_t i = 0; i < d->own_count; i++) {
+		if (ip_endpoint_equal(&d->own[i], e))
+			return true;
+	}
+	own = reallocarray(d->own, d->own_count + 1, sizeof(*own));
 	if (own == NULL)
 		return false;
 	d->own = own;
@@ -126,13 +238,25 @@ add_interfaces(struct doors *d, uint16_t port)
 	return ok;
 }
 
+/* The first socket at an address: the others have the same. */
+static bool
+is_further(const struct doors *d, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (d->all[i].listener == d->all[n].listener &&
+		    ip_endpoint_equal(&d->all[i].bound, &d->all[n].bound))
+			return true;
+	}
+	return false;
+}
+
 static bool
 find_own(struct doors *d)
 {
-	for (size_t i = 0; i < d->config->listener_count; i++) {
-		const struct ip_endpoint *e = &d->bound[i];
+	for (size_t i = 0; i < d->count; i++) {
+		const struct ip_endpoint *e = &d->all[i].bound;
 
-		if (e->addr.family == IP_NONE)
+		if (e->addr.family == IP_NONE || is_further(d, i))
 			continue;
 		if (is_wildcard(&e->addr) ? !add_interfaces(d, e->port)
 					  : !add_own(d, e)) {
@@ -153,28 +277,28 @@ doors_init(struct doors *d, const struct config *config, unsigned workers)
 	size_t count = config->listener_count;
 
 	*d = (struct doors){.config = config, .workers = workers};
-	d->fds = calloc(count * workers, sizeof(*d->fds));
-	d->bound = calloc(count, sizeof(*d->bound));
 	d->ours = calloc(count, sizeof(*d->ours));
 	d->kept = calloc(count, sizeof(*d->kept));
-	for (size_t i = 0; d->fds != NULL && i < count * workers; i++)
-		d->fds[i] = -1;
 	for (size_t i = 0; d->kept != NULL && i < count; i++)
 		d->kept[i] = DOOR_NEW;
-	if (d->fds != NULL && d->bound != NULL && d->ours != NULL &&
-	    d->kept != NULL)
+	if (d->ours != NULL && d->kept != NULL)
 		return true;
 	log_error("listen_failed", "reason=\"out of memory\"");
 	return false;
 }
 
 bool
-doors_open(struct doors *d, const struct config *config, unsigned workers)
+doors_open(struct doors *d, const struct config *config, unsigned workers,
+    struct inherited *in)
 {
 	if (!doors_init(d, config, workers))
 		return false;
 	for (size_t i = 0; i < config->listener_count; i++) {
-		if (!open_listener(d, i))
+		bool none = true;
+
+		if (in != NULL && !inherit_listener(d, i, in, &none))
+			return false;
+		if (none && !open_listener(d, i))
 			return false;
 	}
 	return find_own(d);
@@ -204,6 +328,27 @@ find_kept(const struct doors *before, const struct config_listener *l)
 	return DOOR_NEW;
 }
 
+/* The workers have these sockets already. */
+static bool
+keep_listener(
+    struct doors *next, size_t i, const struct doors *before, size_t kept)
+{
+	for (size_t n = 0; n < before->count; n++) {
+		struct door *door;
+
+		if (before->all[n].listener != kept)
+			continue;
+		door = add_door(next, i, 0, -1);
+		if (door == NULL)
+			return report_failure(
+			    &next->config->listeners[i], errno);
+		*door = before->all[n];
+		door->listener = i;
+		door->taken = true;
+	}
+	return true;
+}
+
 bool
 doors_reopen(
     struct doors *next, const struct doors *before, const struct config *config)
@@ -214,9 +359,8 @@ doors_reopen(
 		size_t kept = find_kept(before, &config->listeners[i]);
 
 		next->kept[i] = kept;
-		if (kept != DOOR_NEW)
-			next->bound[i] = before->bound[kept];
-		else if (!open_listener(next, i))
+		if (kept != DOOR_NEW ? !keep_listener(next, i, before, kept)
+				     : !open_listener(next, i))
 			return false;
 	}
 	return find_own(next);
@@ -239,58 +383,78 @@ doors_replace(struct doors *before, const struct doors *next)
 /* --- to the workers, and the end ---------------------------------------------
  */
 
-const int *
-doors_of_worker(struct doors *d, unsigned worker)
+const struct door *
+doors_next(const struct doors *d, unsigned worker, size_t *i)
 {
-	return door_fd(d, worker, 0);
+	while (*i < d->count) {
+		const struct door *door = &d->all[(*i)++];
+
+		if (door->worker == worker && !door->taken)
+			return door;
+	}
+	return NULL;
 }
 
 void
 doors_taken(struct doors *d, unsigned worker)
 {
-	for (size_t i = 0; i < d->config->listener_count; i++)
-		*door_fd(d, worker, i) = -1;
+	for (size_t i = 0; i < d->count; i++) {
+		if (d->all[i].worker == worker)
+			d->all[i].taken = true;
+	}
+}
+
+static void
+print_door(const struct doors *d, const struct door *door, FILE *out)
+{
+	const char *path = d->config->listeners[door->listener].unix_path;
+	char addr[IP_ENDPOINT_TEXT_MAX + 1];
+
+	if (door->bound.addr.family == IP_NONE) {
+		(void)fprintf(out, "unix:%s", path != NULL ? path : "");
+		return;
+	}
+	(void)ip_endpoint_format(&door->bound, addr);
+	(void)fputs(addr, out);
 }
 
 void
 doors_print(const struct doors *d, FILE *out)
 {
-	for (size_t i = 0; i < d->config->listener_count; i++) {
-		const struct config_listener *l = &d->config->listeners[i];
-		char addr[IP_ENDPOINT_TEXT_MAX + 1];
-
+	for (size_t i = 0; i < d->count; i++) {
+		if (is_further(d, i))
+			continue;
 		if (i > 0)
 			(void)fputc(',', out);
-		if (l->unix_path != NULL) {
-			(void)fprintf(out, "unix:%s", l->unix_path);
-		} else {
-			(void)ip_endpoint_format(&d->bound[i], addr);
-			(void)fputs(addr, out);
-		}
+		print_door(d, &d->all[i], out);
+	}
+}
+
+/* What lies at the path of a listener that failed is another's; and while this
+ * gateway drained, its successor may have come to listen. */
+static void
+remove_files(const struct doors *d)
+{
+	for (size_t i = 0; i < d->config->listener_count; i++) {
+		const char *path = d->config->listeners[i].unix_path;
+
+		if (d->ours[i] && path != NULL)
+			(void)listener_clear_path(path);
 	}
 }
 
 void
 doors_close(struct doors *d)
 {
-	size_t count;
-
 	if (d->config == NULL)
 		return; /* never opened */
-	count = d->config->listener_count;
-	for (size_t i = 0; d->fds != NULL && i < count * d->workers; i++) {
-		if (d->fds[i] >= 0)
-			(void)close(d->fds[i]);
+	for (size_t i = 0; i < d->count; i++) {
+		if (!d->all[i].taken)
+			(void)close(d->all[i].fd);
 	}
-	/* What lies at the path of a listener that failed is another's; and
-	 * while this gateway drained, its successor may have come to listen. */
-	for (size_t i = 0; d->ours != NULL && i < count; i++) {
-		if (d->ours[i] && d->config->listeners[i].unix_path != NULL)
-			(void)listener_clear_path(
-			    d->config->listeners[i].unix_path);
-	}
-	free(d->fds);
-	free(d->bound);
+	if (d->ours != NULL)
+		remove_files(d);
+	free(d->all);
 	free(d->ours);
 	free(d->kept);
 	free(d->own);

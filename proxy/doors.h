@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The listening sockets of all workers, opened together before privileges are
- * dropped, and the addresses that they make this gateway's own. */
+ * dropped, or inherited, and the addresses that they make this gateway's own.
+ *
+ * Each worker has a socket of its own at each address (SO_REUSEPORT), so that
+ * the kernel deals connections out. Unix sockets cannot be had twice, and of
+ * inherited ones there are as many as there are: with fewer than workers they
+ * are shared, with more of them a worker has several. */
 #ifndef SEKISHO_DOORS_H
 #define SEKISHO_DOORS_H
 
@@ -13,17 +18,29 @@
 #include "config.h"
 #include "core/ipaddr.h"
 #include "core/span.h"
+#include "inherited.h"
 
 #define DOOR_NEW SIZE_MAX
+
+/* A socket as one worker has it. */
+struct door {
+	size_t listener; /* its place in the configuration */
+	unsigned worker;
+	int fd;
+	struct ip_endpoint bound; /* unset for a Unix socket */
+	bool shared; /* other workers, too, accept from this socket */
+	bool copy;   /* of one that stands before it in the table */
+	bool taken;  /* the worker has it, and closes it */
+};
 
 struct doors {
 	const struct config *config; /* borrowed */
 	unsigned workers;
-	int *fds; /* workers x listeners; -1 once handed out, or kept */
-	struct ip_endpoint *bound; /* per listener; unset for Unix sockets */
-	bool *ours; /* per listener: its address, or socket file, is ours */
-	/* Per listener: DOOR_NEW, or the place among the doors before of the
-	 * one that goes on. */
+	struct door *all;
+	size_t count;
+	bool *ours; /* per listener: its socket file is ours */
+	/* Per listener: DOOR_NEW, or the place among the listeners before of
+	 * the one that goes on. */
 	size_t *kept;
 	/* Every address and port under which a listener can be reached from
 	 * this host: dialling one of them would be a loop. */
@@ -31,10 +48,11 @@ struct doors {
 	size_t own_count;
 };
 
-/* Opens every listener of the configuration once per worker. False after a log
- * line that names the listener, its address and the reason. */
-bool doors_open(
-    struct doors *d, const struct config *config, unsigned workers) MUST_CHECK;
+/* Opens every listener of the configuration once per worker, but takes those
+ * sockets from in (NULL: none) that are there already. False after a log line
+ * that names the listener, its address and the reason. */
+bool doors_open(struct doors *d, const struct config *config, unsigned workers,
+    struct inherited *in) MUST_CHECK;
 
 /* The same for a configuration that takes the place of before's: a listener at
  * the same address goes on, others are opened. False after a log line; before
@@ -44,9 +62,11 @@ bool doors_reopen(struct doors *next, const struct doors *before,
 /* next is in force: before gives up what goes on there, and is closed. */
 void doors_replace(struct doors *before, const struct doors *next);
 
-/* The descriptors of one worker, one per listener, which it takes over. */
-const int *doors_of_worker(struct doors *d, unsigned worker);
-/* ... and has taken over. */
+/* The next door of a worker that it has not taken yet, behind place *i, which
+ * begins with 0; NULL: no more. The worker takes its descriptor over. */
+const struct door *doors_next(
+    const struct doors *d, unsigned worker, size_t *i);
+/* The worker has taken all of its doors over. */
 void doors_taken(struct doors *d, unsigned worker);
 
 /* "127.0.0.1:3128,[::1]:3128,unix:/path" */

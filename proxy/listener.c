@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "doors.h"
 
 enum {
 	BACKLOG = 4096, /* cut by net.core.somaxconn */
@@ -28,17 +29,29 @@ set_int(int fd, int level, int option, int value)
 	return setsockopt(fd, level, option, &value, sizeof(value)) == 0;
 }
 
+/* Accepted sockets inherit TCP_NODELAY. Deferring is a matter of speed alone:
+ * go on without. */
+static bool
+set_speed(int fd)
+{
+	(void)set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_S);
+	return set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
 static bool
 set_tcp_options(int fd, const struct ip_endpoint *address)
 {
 	if (address->addr.family == IP_V6 &&
 	    !set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0))
 		return false;
-	/* Accepted sockets inherit TCP_NODELAY. Deferring is a matter of speed
-	 * alone: go on without. */
-	(void)set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, DEFER_S);
-	return set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
-	       set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	return set_speed(fd) && set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
+void
+listener_adopt(int fd, const struct ip_endpoint *bound)
+{
+	if (bound->addr.family != IP_NONE)
+		(void)set_speed(fd);
 }
 
 /* With SO_REUSEPORT from the start, a second process of the same user would
@@ -163,8 +176,8 @@ static void on_ready(struct watch *w, uint32_t events);
 static bool
 watch_listener(struct listener *l)
 {
-	/* Unix sockets are shared by the workers: wake one of them. */
-	uint32_t how = l->config->unix_path != NULL ? EPOLLEXCLUSIVE : 0;
+	/* Of the workers that share a socket, wake one. */
+	uint32_t how = l->shared ? EPOLLEXCLUSIVE : 0;
 
 	return loop_watch(l->loop, &l->watch, l->fd, EPOLLIN | how, on_ready);
 }
@@ -248,11 +261,13 @@ on_ready(struct watch *w, uint32_t events)
 
 bool
 listener_start(struct listener *l, struct loop *loop,
-    const struct config_listener *config, int fd, listener_accept_fn accept,
-    void *arg)
+    const struct config_listener *config, const struct door *door,
+    listener_accept_fn accept, void *arg)
 {
 	*l = (struct listener){.watch = {.fd = -1},
-	    .fd = fd,
+	    .fd = door->fd,
+	    .shared = door->shared,
+	    .place = door->listener,
 	    .loop = loop,
 	    .config = config,
 	    .accept = accept,

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A listening socket of one worker. Workers share an address by SO_REUSEPORT,
- * so that the kernel deals connections out and nothing is shared. When
+ * A listening socket of one worker (doors.h says which worker has which). When
  * descriptors run out, accepting pauses, and goes on when one is free or after
  * a moment. */
 #ifndef SEKISHO_LISTENER_H
 #define SEKISHO_LISTENER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "config.h"
 #include "core/ipaddr.h"
 #include "net/loop.h"
 
+struct door;
 struct listener;
 
 /* A new connection: fd is now the owner's; it is non-blocking, close-on-exec
@@ -24,6 +25,8 @@ typedef void (*listener_accept_fn)(
 struct listener {
 	struct watch watch; /* of fd, unless paused */
 	int fd;
+	bool shared;  /* with other workers */
+	size_t place; /* among the listeners of the configuration */
 	struct timer pause;
 	struct loop *loop;
 	const struct config_listener *config; /* borrowed */
@@ -47,10 +50,13 @@ int listener_open(const struct config_listener *config,
  */
 bool listener_clear_path(const char *path);
 
-/* Starts to accept from fd, which it takes over. */
+/* Sets what listener_open() would have set on a socket that listens already. */
+void listener_adopt(int fd, const struct ip_endpoint *bound);
+
+/* Starts to accept from door, whose descriptor it takes over. */
 bool listener_start(struct listener *l, struct loop *loop,
-    const struct config_listener *config, int fd, listener_accept_fn accept,
-    void *arg) MUST_CHECK;
+    const struct config_listener *config, const struct door *door,
+    listener_accept_fn accept, void *arg) MUST_CHECK;
 
 /* A descriptor has been freed: goes on when accepting was paused. */
 void listener_resume(struct listener *l);

@@ -27,6 +27,8 @@ on_term(evutil_socket_t number, short what, void *arg)
 	(void)what;
 	log_info(
 	    "draining", "signal=%s for_ms=%u", sigabbrev_np((int)number), ms);
+	if (!s->draining)
+		serve_notify_stopping(s);
 	s->draining = true;
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_drain(s->workers[i], ms);
@@ -115,7 +117,11 @@ set_spares_aside(struct server *s, uint64_t files)
 static bool
 share_out_files(struct server *s)
 {
-	uint64_t files = set_spares_aside(s, privileges_raise_files());
+	/* Of these, a worker may have more than one at an address. */
+	uint64_t sockets = s->inherited.count;
+	uint64_t limit = privileges_raise_files();
+	uint64_t files =
+	    set_spares_aside(s, limit > sockets ? limit - sockets : 0);
 	unsigned least;
 
 	if (quota_share_out(&s->budget, files, s->worker_count,
@@ -144,9 +150,8 @@ make_worker(struct server *s, unsigned i)
 	    .auth = s->auth,
 	    .ring = access_log_ring(s->log, i),
 	    .metrics = s->metrics[i],
-	    .listeners = doors_of_worker(&s->doors, i),
-	    .own = s->doors.own,
-	    .own_count = s->doors.own_count,
+	    .doors = &s->doors,
+	    .index = i,
 	    .pipes = s->budget.pipes,
 	    .attempts = s->budget.attempts,
 	    .spares = s->spares,
@@ -250,6 +255,7 @@ static bool
 open_admin(struct server *s)
 {
 	struct admin_sources src = {.address = s->config->admin.address,
+	    .fd = s->admin_fd,
 	    .names = s->admin_names,
 	    .name_count = 1,
 	    .metrics = &s->metrics_source,
@@ -267,12 +273,13 @@ open_admin(struct server *s)
 		return true;
 	(void)gethostname(s->host_name, sizeof(s->host_name) - 1);
 	s->admin_names[0] = s->host_name;
+	s->admin_fd = 0;
 	s->admin = admin_new(s->base, &src);
 	return s->admin != NULL;
 }
 
 static void
-print_admin(const struct server *s)
+print_admin(const struct server *s, FILE *out)
 {
 	char text[IP_ENDPOINT_TEXT_MAX + 1] = "off";
 	struct ip_endpoint at;
@@ -281,25 +288,48 @@ print_admin(const struct server *s)
 		at = admin_address(s->admin);
 		(void)ip_endpoint_format(&at, text);
 	}
-	(void)printf(" admin=%s", text);
+	(void)fprintf(out, " admin=%s", text);
+}
+
+void
+serve_print_served(const struct server *s, FILE *out)
+{
+	size_t regions, endpoints;
+	const char *const *region = policy_regions(s->config->policy, &regions);
+
+	(void)policy_rules(s->config->policy, &endpoints);
+	(void)fputs("listeners=", out);
+	doors_print(&s->doors, out);
+	print_admin(s, out);
+	(void)fputs(" regions=", out);
+	for (size_t i = 0; i < regions; i++)
+		(void)fprintf(out, "%s%s", i > 0 ? "," : "", region[i]);
+	(void)fprintf(out, " endpoints=%zu", endpoints);
 }
 
 /* For whoever waits for the gateway; not a matter of the log's level. */
 static void
 say_ready(const struct server *s)
 {
-	size_t regions, endpoints;
-	const char *const *region = policy_regions(s->config->policy, &regions);
-
-	(void)policy_rules(s->config->policy, &endpoints);
-	(void)printf("event=ready listeners=");
-	doors_print(&s->doors, stdout);
-	print_admin(s);
-	(void)printf(" regions=");
-	for (size_t i = 0; i < regions; i++)
-		(void)printf("%s%s", i > 0 ? "," : "", region[i]);
-	(void)printf(" endpoints=%zu\n", endpoints);
+	(void)fputs("event=ready ", stdout);
+	serve_print_served(s, stdout);
+	(void)fputc('\n', stdout);
 	(void)fflush(stdout);
+}
+
+/* Opens all sockets, but for those that are there already. */
+static bool
+open_doors(struct server *s)
+{
+	if (!doors_open(&s->doors, s->config, s->worker_count, &s->inherited))
+		return false;
+	s->admin_fd = inherited_take_admin(&s->inherited, s->config);
+	if (s->admin_fd < 0)
+		s->admin_fd = 0;
+	if (!inherited_is_used_up(&s->inherited))
+		return false;
+	inherited_fini(&s->inherited);
+	return true;
 }
 
 static bool
@@ -307,9 +337,9 @@ start(struct server *s)
 {
 	log_set_level((enum log_level)s->config->log.level);
 	s->worker_count = config_worker_count(s->config);
-	if (!share_out_files(s) ||
-	    !doors_open(&s->doors, s->config, s->worker_count) ||
-	    !privileges_drop(s->config->gateway.user))
+	notify_open(&s->notify);
+	if (!inherited_from_environment(&s->inherited) || !share_out_files(s) ||
+	    !open_doors(s) || !privileges_drop(s->config->gateway.user))
 		return false;
 	if (!listen_to_signals(s)) {
 		log_error("start_failed", "reason=\"%s\"", strerror(errno));
@@ -351,7 +381,11 @@ stop(struct server *s)
 	for (unsigned i = 0; s->workers != NULL && i < s->worker_count; i++)
 		worker_free(s->workers[i]);
 	reload_fini(s);
+	serve_notify_fini(s);
 	admin_free(s->admin);
+	if (s->admin_fd > 0)
+		(void)close(s->admin_fd);
+	inherited_fini(&s->inherited);
 	access_log_free(s->log);
 	for (unsigned i = 0; s->metrics != NULL && i < s->worker_count; i++)
 		worker_metrics_free(s->metrics[i]);
@@ -380,6 +414,7 @@ serve(const struct config_sources *sources, struct config *config,
     struct policy *policy)
 {
 	struct server s = {.sources = sources,
+	    .notify = {.fd = -1},
 	    .config = config,
 	    .first = config_ref(config),
 	    .reload = {.fd = -1},
@@ -390,8 +425,10 @@ serve(const struct config_sources *sources, struct config *config,
 	ok = start(&s);
 	if (ok) {
 		say_ready(&s);
-		(void)event_base_dispatch(s.base);
+		ok = serve_notify_ready(&s);
 	}
+	if (ok)
+		(void)event_base_dispatch(s.base);
 	stop(&s);
 	return ok ? 0 : 1;
 }

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inside of the gateway in operation, shared by serve.c (start, signals,
- * stop) and serve_reload.c (another configuration). All of it is the main
+ * stop) and the files beside it. All of it is the main
  * thread's. */
 #ifndef SEKISHO_SERVE_INTERNAL_H
 #define SEKISHO_SERVE_INTERNAL_H
+
+#include <stdatomic.h>
+#include <stdio.h>
 
 #include <event2/event.h>
 
@@ -12,7 +15,9 @@
 #include "admin.h"
 #include "auth.h"
 #include "doors.h"
+#include "inherited.h"
 #include "metrics.h"
+#include "notify.h"
 #include "quota.h"
 #include "serve.h"
 #include "watch_files.h"
@@ -29,13 +34,23 @@ struct reload {
 	struct event *event;
 };
 
+/* Of the watchdog: each worker answers from its own thread. */
+struct pulse {
+	unsigned asked; /* in all */
+	atomic_uint answers;
+	struct event *tick; /* NULL: nobody waits for a sign of life */
+};
+
 struct server {
 	const struct config_sources *sources;
 	struct config *config; /* in force */
 	struct config *first;  /* that of the start: what takes a restart */
 	struct reload reload;
 	struct watch_files *watch_files;
+	struct inherited inherited; /* until all have their owners */
 	struct doors doors;
+	struct notify notify;
+	struct pulse pulse;
 	struct quota *quota;
 	struct auth *auth; /* NULL: no listener has ever asked for it */
 	struct access_log *log;
@@ -46,6 +61,7 @@ struct server {
 	unsigned spares; /* warm connections per worker, at most */
 	struct event_base *base;
 	struct admin *admin; /* NULL: off */
+	int admin_fd;        /* inherited, until admin has it; 0: none */
 	/* Of the configuration in force, for the metrics. */
 	const char **listener_names;
 	size_t *listener_slots;
@@ -68,6 +84,16 @@ bool serve_show_config(struct server *s) MUST_CHECK;
 /* Adds an event of this descriptor or signal. */
 bool serve_add_event(struct server *s, struct event **ev, evutil_socket_t fd,
     short what, event_callback_fn fn) MUST_CHECK;
+/* "listeners=… admin=… regions=… endpoints=N" */
+void serve_print_served(const struct server *s, FILE *out);
+
+/* serve_notify.c: all for nothing when no service manager listens. */
+/* Everything accepts. False when the watchdog cannot be had. */
+bool serve_notify_ready(struct server *s) MUST_CHECK;
+void serve_notify_reloading(struct server *s);
+void serve_notify_reloaded(struct server *s); /* or refused */
+void serve_notify_stopping(struct server *s);
+void serve_notify_fini(struct server *s);
 
 /* serve_reload.c */
 bool reload_init(struct server *s) MUST_CHECK;

@@ -114,8 +114,7 @@ hand_over(struct server *s, unsigned i)
 {
 	struct reload *r = &s->reload;
 
-	if (worker_update(
-		s->workers[i], &r->update, doors_of_worker(&r->doors, i))) {
+	if (worker_update(s->workers[i], &r->update)) {
 		r->waiting++;
 		return;
 	}
@@ -145,6 +144,7 @@ finish(struct server *s)
 	watch_files_set(s->watch_files, s->sources->file, s->config);
 	(void)policy_rules(s->config->policy, &endpoints);
 	(void)config_restart_keys(s->first, s->config, on_restart_key, NULL);
+	serve_notify_reloaded(s);
 	log_info("reloaded", "endpoints=%zu listeners=%zu", endpoints,
 	    s->config->listener_count);
 }
@@ -216,19 +216,19 @@ reload_start(struct server *s)
 		r->again = !s->draining;
 		return;
 	}
+	serve_notify_reloading(s);
 	if (!prepare(s)) {
 		s->metrics_source.reload_failures++;
 		/* Folders may have been swapped all the same. */
 		watch_files_set(s->watch_files, s->sources->file, s->config);
 		log_reason("reload_refused",
 		    "the configuration in force stays, whole");
+		serve_notify_reloaded(s);
 		return;
 	}
 	r->update = (struct worker_update){.config = r->next,
 	    .auth = s->auth,
-	    .kept = r->doors.kept,
-	    .own = r->doors.own,
-	    .own_count = r->doors.own_count,
+	    .doors = &r->doors,
 	    .updated = on_updated,
 	    .arg = s};
 	for (unsigned i = 0; i < s->worker_count; i++)

@@ -17,11 +17,11 @@
 struct worker {
 	struct gate gate;
 	struct loop *loop;
-	struct listener **listeners; /* by place in the config; NULL: failed */
+	unsigned index;
+	struct listener **listeners;
 	size_t listener_count;
 	unsigned spares;
 	const struct worker_update *update; /* the one on its way */
-	const int *update_listeners;
 	struct timer drain_over;
 	atomic_uint drain_ms; /* of the last order */
 	pthread_t thread;
@@ -61,8 +61,7 @@ worker_on_freed(void *arg)
 	struct worker *w = arg;
 
 	for (size_t i = 0; i < w->listener_count; i++)
-		if (w->listeners[i] != NULL)
-			listener_resume(w->listeners[i]);
+		listener_resume(w->listeners[i]);
 	if (w->gate.draining && w->gate.sessions == NULL)
 		worker_say_drained(w);
 }
@@ -108,39 +107,25 @@ worker_drain(struct worker *w, uint32_t drain_ms)
 /* --- life -------------------------------------------------------------------
  */
 
-/* NULL, with fd closed, when it cannot be had. */
-static struct listener *
-listener_new(struct worker *w, const struct config_listener *door, int fd)
+/* False, with the door closed, when it cannot be had. */
+static bool
+worker_listen(
+    struct worker *w, const struct config *config, const struct door *door)
 {
+	struct listener **grown = reallocarray(
+	    w->listeners, w->listener_count + 1, sizeof(struct listener *));
 	struct listener *l = calloc(1, sizeof(*l));
 
-	if (l == NULL) {
-		(void)close(fd);
-		return NULL;
-	}
-	if (listener_start(l, w->loop, door, fd, worker_on_accept, w))
-		return l;
-	listener_stop(l);
-	free(l);
-	return NULL;
-}
-
-static bool
-worker_listen(struct worker *w, const struct worker_options *opt)
-{
-	const struct config *c = opt->config;
-	bool ok = true;
-
-	w->listeners = calloc(c->listener_count, sizeof(struct listener *));
-	if (w->listeners == NULL)
+	if (grown != NULL)
+		w->listeners = grown;
+	if (grown == NULL || l == NULL) {
+		(void)close(door->fd);
+		free(l);
 		return false;
-	for (size_t i = 0; i < c->listener_count; i++) {
-		w->listeners[i] =
-		    listener_new(w, &c->listeners[i], opt->listeners[i]);
-		w->listener_count++;
-		ok = ok && w->listeners[i] != NULL;
 	}
-	return ok;
+	w->listeners[w->listener_count++] = l;
+	return listener_start(l, w->loop, &config->listeners[door->listener],
+	    door, worker_on_accept, w);
 }
 
 static enum resolver_family
@@ -199,8 +184,8 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	g->ring = opt->ring;
 	g->quota = opt->quota;
 	g->auth = opt->auth;
-	g->own = opt->own;
-	g->own_count = opt->own_count;
+	g->own = opt->doors->own;
+	g->own_count = opt->doors->own_count;
 	g->freed = worker_on_freed;
 	g->freed_arg = w;
 	w->loop = loop_new();
@@ -216,22 +201,45 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	return g->resolver != NULL && worker_make_warm(w);
 }
 
+static bool
+worker_listen_all(struct worker *w, const struct worker_options *opt)
+{
+	const struct door *door;
+	size_t i = 0;
+	bool ok = true;
+
+	while ((door = doors_next(opt->doors, opt->index, &i)) != NULL)
+		ok = worker_listen(w, opt->config, door) && ok;
+	return ok;
+}
+
+static void
+worker_close_doors(const struct worker_options *opt)
+{
+	const struct door *door;
+	size_t i = 0;
+
+	while ((door = doors_next(opt->doors, opt->index, &i)) != NULL)
+		(void)close(door->fd);
+}
+
 struct worker *
 worker_new(const struct worker_options *opt)
 {
 	struct worker *w = calloc(1, sizeof(*w));
-	size_t taken;
+	bool made = false;
 
 	if (w != NULL) {
+		w->index = opt->index;
 		w->drained = opt->drained;
 		w->drained_arg = opt->drained_arg;
-		if (worker_make_gate(w, opt) && worker_listen(w, opt))
+		made = worker_make_gate(w, opt);
+		if (made && worker_listen_all(w, opt))
 			return w;
 	}
 	log_error("worker_failed", "reason=\"%s\"", strerror(errno));
-	taken = w != NULL ? w->listener_count : 0;
-	for (size_t i = taken; i < opt->config->listener_count; i++)
-		(void)close(opt->listeners[i]);
+	if (!made)
+		worker_close_doors(opt);
 	worker_free(w);
 	return NULL;
 }
@@ -239,52 +247,53 @@ worker_new(const struct worker_options *opt)
 /* --- a new configuration ----------------------------------------------------
  */
 
-static void
-listener_end(struct listener *l, void (*end)(struct listener *l))
+/* The place in the new configuration of a listener that goes on there, or
+ * DOOR_NEW. */
+static size_t
+place_after(const struct doors *next, size_t before)
 {
-	if (l != NULL)
-		end(l);
-	free(l);
-}
-
-/* Those that stay go to their new places; NULL is left where they were. */
-static struct listener *
-listener_of_update(struct worker *w, const struct worker_update *u, size_t i)
-{
-	const struct config_listener *door = &u->config->listeners[i];
-	struct listener *l;
-
-	if (u->kept[i] == DOOR_NEW) {
-		l = listener_new(w, door, w->update_listeners[i]);
-		if (l == NULL)
-			log_error("listen_failed", "listener=%s reason=\"%s\"",
-			    door->name, strerror(errno));
-		return l;
+	for (size_t i = 0; i < next->config->listener_count; i++) {
+		if (next->kept[i] == before)
+			return i;
 	}
-	l = w->listeners[u->kept[i]];
-	w->listeners[u->kept[i]] = NULL;
-	return l;
+	return DOOR_NEW;
 }
 
 /* Connections that wait at a listener that goes are served by the configuration
  * that let them in. */
 static void
-worker_move_listeners(
-    struct worker *w, const struct worker_update *u, struct listener **next)
+worker_move_listeners(struct worker *w, const struct worker_update *u)
 {
-	size_t count = u->config->listener_count;
+	size_t left = 0;
 
-	for (size_t i = 0; i < count; i++)
-		next[i] = listener_of_update(w, u, i);
-	for (size_t i = 0; i < w->listener_count; i++)
-		listener_end(w->listeners[i], listener_finish);
-	for (size_t i = 0; i < count; i++) {
-		if (next[i] != NULL)
-			next[i]->config = &u->config->listeners[i];
+	for (size_t i = 0; i < w->listener_count; i++) {
+		struct listener *l = w->listeners[i];
+		size_t place = place_after(u->doors, l->place);
+
+		if (place == DOOR_NEW) {
+			listener_finish(l);
+			free(l);
+			continue;
+		}
+		l->place = place;
+		l->config = &u->config->listeners[place];
+		w->listeners[left++] = l;
 	}
-	free(w->listeners);
-	w->listeners = next;
-	w->listener_count = count;
+	w->listener_count = left;
+}
+
+static void
+worker_open_listeners(struct worker *w, const struct worker_update *u)
+{
+	const struct door *door;
+	size_t i = 0;
+
+	while ((door = doors_next(u->doors, w->index, &i)) != NULL) {
+		if (!worker_listen(w, u->config, door))
+			log_error("listen_failed", "listener=%s reason=\"%s\"",
+			    u->config->listeners[door->listener].name,
+			    strerror(errno));
+	}
 }
 
 static void
@@ -304,32 +313,31 @@ worker_on_update(void *arg)
 	struct worker *w = arg;
 	const struct worker_update *u = w->update;
 	struct gate *g = &w->gate;
-	struct listener **next =
-	    calloc(u->config->listener_count, sizeof(struct listener *));
 	struct config *before = g->config;
 
 	w->update = NULL;
-	g->own = u->own;
-	g->own_count = u->own_count;
+	g->own = u->doors->own;
+	g->own_count = u->doors->own_count;
 	g->auth = u->auth;
-	if (next != NULL) {
-		worker_move_listeners(w, u, next);
-		g->config = config_ref(u->config);
-		worker_renew_warm(w);
-		config_free(before);
-	} else {
-		log_error("reload_failed", "reason=\"out of memory\"");
-	}
+	worker_move_listeners(w, u);
+	worker_open_listeners(w, u);
+	g->config = config_ref(u->config);
+	worker_renew_warm(w);
+	config_free(before);
 	u->updated(u->arg);
 }
 
 bool
-worker_update(
-    struct worker *w, const struct worker_update *update, const int *listeners)
+worker_update(struct worker *w, const struct worker_update *update)
 {
 	w->update = update;
-	w->update_listeners = listeners;
 	return loop_post(w->loop, worker_on_update, w);
+}
+
+bool
+worker_post(struct worker *w, void (*fn)(void *arg), void *arg)
+{
+	return loop_post(w->loop, fn, arg);
 }
 
 /* --- start and stop ---------------------------------------------------------
@@ -368,9 +376,10 @@ worker_free(struct worker *w)
 		(void)pthread_join(w->thread, NULL);
 	}
 	for (size_t i = 0; i < w->listener_count; i++) {
-		listener_end(w->listeners[i], listener_stop);
-		w->listeners[i] = NULL;
+		listener_stop(w->listeners[i]);
+		free(w->listeners[i]);
 	}
+	w->listener_count = 0;
 	session_end_all(&w->gate, OUTCOME_SHUTDOWN);
 	warm_free(w->gate.warm);
 	resolver_free(w->gate.resolver);

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "core/ipaddr.h"
 #include "core/policy.h"
+#include "doors.h"
 #include "metrics.h"
 #include "quota.h"
 
@@ -25,10 +26,9 @@ struct worker_options {
 	struct auth *auth; /* NULL: no listener asks for credentials */
 	struct access_ring *ring;
 	struct worker_metrics *metrics;
-	const int *listeners; /* a descriptor per configured listener, which
-			       * the worker takes over */
-	const struct ip_endpoint *own; /* addresses that are this gateway */
-	size_t own_count;
+	/* Of which the worker takes over those with its index. */
+	const struct doors *doors;
+	unsigned index;
 	unsigned pipes;    /* at most */
 	unsigned attempts; /* to connect, beside each dial's first */
 	unsigned spares;   /* warm connections at most, of all endpoints */
@@ -55,11 +55,8 @@ void worker_drain(struct worker *w, uint32_t drain_ms);
 struct worker_update {
 	struct config *config; /* held by the worker from now on */
 	struct auth *auth;
-	/* Per listener of config: DOOR_NEW, or the place, in the config before,
-	 * of the one that goes on. */
-	const size_t *kept;
-	const struct ip_endpoint *own;
-	size_t own_count;
+	/* What is new there, the worker takes over. */
+	const struct doors *doors;
 	/* Called in the worker's thread when it serves by the new one; until
 	 * then everything here stays. */
 	void (*updated)(void *arg);
@@ -67,10 +64,12 @@ struct worker_update {
 };
 
 /* Serves new clients by another configuration; those that are here keep theirs.
- * listeners has a descriptor for each new listener, which the worker takes
- * over. One update at a time. False when out of memory: nothing has changed. */
-bool worker_update(struct worker *w, const struct worker_update *update,
-    const int *listeners) MUST_CHECK;
+ * One update at a time. False when out of memory: nothing has changed. */
+bool worker_update(
+    struct worker *w, const struct worker_update *update) MUST_CHECK;
+
+/* Calls fn(arg) in the worker's thread, soon. False when out of memory. */
+bool worker_post(struct worker *w, void (*fn)(void *arg), void *arg) MUST_CHECK;
 
 /* Stops the thread, if it was started, and frees everything. NULL is fine.
  */

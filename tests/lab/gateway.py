@@ -133,11 +133,15 @@ class Gateway:
 
     def error_line(self, text):
         """Waits for a line on stderr that contains text."""
-        found = self._err.wait(lambda line: text in line)
+        return self.error_line_number(1, text)
+
+    def error_line_number(self, count, text):
+        """Waits for count of them; returns the last."""
+        found = self._err.wait(lambda line: text in line, count)
         if not found:
-            raise TimeoutError(f"no line with {text!r}; the gateway said:\n"
-                               + self.transcript())
-        return found[0]
+            raise TimeoutError(f"no {count} lines with {text!r}; the gateway "
+                               "said:\n" + self.transcript())
+        return found[-1]
 
     def _write_config(self, settings):
         values = {

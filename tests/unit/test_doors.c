@@ -76,7 +76,7 @@ test_unix_socket_goes_with_its_gateway(void **state)
 
 	(void)state;
 	place_init(&p, 1);
-	assert_true(doors_open(&d, &p.config, 2));
+	assert_true(doors_open(&d, &p.config, 2, NULL));
 	assert_true(is_answered(&p));
 	doors_close(&d);
 	assert_false(is_there(&p));
@@ -95,7 +95,7 @@ test_left_over_unix_socket_is_replaced(void **state)
 	assert_true(try_path(&p, bind));
 	assert_true(is_there(&p));
 	assert_false(is_answered(&p));
-	assert_true(doors_open(&d, &p.config, 1));
+	assert_true(doors_open(&d, &p.config, 1, NULL));
 	assert_true(is_answered(&p));
 	doors_close(&d);
 	place_fini(&p);
@@ -109,8 +109,8 @@ test_door_of_a_running_gateway_is_left_to_it(void **state)
 
 	(void)state;
 	place_init(&p, 1);
-	assert_true(doors_open(&first, &p.config, 1));
-	assert_false(doors_open(&second, &p.config, 1));
+	assert_true(doors_open(&first, &p.config, 1, NULL));
+	assert_false(doors_open(&second, &p.config, 1, NULL));
 	doors_close(&second);
 	assert_true(is_answered(&p));
 	doors_close(&first);
@@ -125,7 +125,7 @@ test_same_path_twice_is_refused_and_cleared(void **state)
 
 	(void)state;
 	place_init(&p, 2);
-	assert_false(doors_open(&d, &p.config, 1));
+	assert_false(doors_open(&d, &p.config, 1, NULL));
 	doors_close(&d);
 	assert_false(is_there(&p)); /* the first one's was ours */
 	place_fini(&p);
@@ -143,7 +143,7 @@ test_file_that_is_no_socket_is_never_removed(void **state)
 	fd = open(p.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	assert_true(fd >= 0);
 	(void)close(fd);
-	assert_false(doors_open(&d, &p.config, 1));
+	assert_false(doors_open(&d, &p.config, 1, NULL));
 	doors_close(&d);
 	assert_true(is_there(&p));
 	place_fini(&p);
@@ -159,10 +159,10 @@ test_door_of_a_successor_is_left_to_it(void **state)
 
 	(void)state;
 	place_init(&p, 1);
-	assert_true(doors_open(&first, &p.config, 1));
-	assert_int_equal(close(doors_of_worker(&first, 0)[0]), 0);
+	assert_true(doors_open(&first, &p.config, 1, NULL));
+	assert_int_equal(close(first.all[0].fd), 0);
 	doors_taken(&first, 0);
-	assert_true(doors_open(&second, &p.config, 1));
+	assert_true(doors_open(&second, &p.config, 1, NULL));
 	doors_close(&first);
 	assert_true(is_answered(&p));
 	doors_close(&second);
@@ -186,13 +186,13 @@ test_port_is_not_shared_with_another_gateway(void **state)
 
 		assert_true(
 		    ip_endpoint_parse(&l.address, span_str(addresses[i])));
-		assert_true(doors_open(&first, &config, 3));
-		l.address.port = first.bound[0].port;
-		assert_false(doors_open(&second, &config, 3));
+		assert_true(doors_open(&first, &config, 3, NULL));
+		l.address.port = first.all[0].bound.port;
+		assert_false(doors_open(&second, &config, 3, NULL));
 		doors_close(&second);
 		doors_close(&first);
 		/* Free again at once. */
-		assert_true(doors_open(&third, &config, 3));
+		assert_true(doors_open(&third, &config, 3, NULL));
 		doors_close(&third);
 	}
 }

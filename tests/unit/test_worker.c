@@ -58,7 +58,9 @@ rig_init(struct rig *r)
 	    .addr = {.family = IP_V4, .bytes = {127, 0, 0, 1}}};
 	const struct quota_budget budget = {.tunnels = 16, .clients = 20};
 	struct worker_options opt;
-	int fd;
+	struct door door = {.fd = -1};
+	const struct doors doors = {
+	    .config = &r->config, .workers = 1, .all = &door, .count = 1};
 
 	*r = (struct rig){
 	    .listener = {.name = name, .clients = {.items = &all, .count = 1}}};
@@ -72,12 +74,12 @@ rig_init(struct rig *r)
 	r->quota = quota_new(&budget, &r->config);
 	r->metrics = worker_metrics_new(64);
 	r->drained = eventfd(0, EFD_CLOEXEC);
-	fd = listener_open(&r->listener, &at, &r->bound);
-	assert_true(fd >= 0);
+	door.fd = listener_open(&r->listener, &at, &r->bound);
+	assert_true(door.fd >= 0);
 	opt = (struct worker_options){.config = &r->config,
 	    .quota = r->quota,
 	    .metrics = r->metrics,
-	    .listeners = &fd,
+	    .doors = &doors,
 	    .drained = on_drained,
 	    .drained_arg = r};
 	r->worker = worker_new(&opt);
