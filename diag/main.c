@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "list.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -17,6 +18,7 @@ static const struct command {
 } commands[] = {
     {"check", "is every endpoint reachable from here, and if not, why",
 	check_main},
+    {"list", "the endpoints, in the form that other systems take", list_main},
 };
 
 static void

@@ -29,18 +29,26 @@ apply_region(void *target, const char *value)
 static bool
 feature_one(void *target, struct span part)
 {
-	struct check_options *o = target;
+	unsigned *features = target;
 	unsigned bit =
 	    span_is(part, "all") ? FEATURE_ALL : feature_from_name(part);
 
-	o->features |= bit;
+	*features |= bit;
 	return bit != 0;
+}
+
+bool
+features_parse(unsigned *out, const char *value)
+{
+	return option_parts(out, value, feature_one);
 }
 
 static bool
 apply_feature(void *target, const char *value)
 {
-	return option_parts(target, value, feature_one);
+	struct check_options *o = target;
+
+	return features_parse(&o->features, value);
 }
 
 /* "HOST", "HOST:PORT", "1.2.3.4:443", "[::1]:443". */

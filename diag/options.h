@@ -80,6 +80,10 @@ struct option_table check_options_table(struct check_options *o);
 bool check_options_settle(
     struct check_options *o, struct options_message *message) MUST_CHECK;
 
+/* Adds the features of a comma-separated list ("admission,runtime", "all") to
+ * the bits in *out. */
+bool features_parse(unsigned *out, const char *value) MUST_CHECK;
+
 /* "250ms", "5s", "2m", "1h". False leaves *out untouched. */
 bool duration_parse(uint64_t *out_ns, struct span text) MUST_CHECK;
 

@@ -439,5 +439,9 @@ allowlist_read(struct allowlist *a, const struct list_source *src,
 	if (src->kind == LIST_REGION && date != NULL &&
 	    (a->date == NULL || strcmp(date, a->date) > 0))
 		a->date = date;
+	for (size_t i = r.file_first; i < a->entry_count; i++) {
+		a->entries[i].source = r.meta[KEY_SOURCE];
+		a->entries[i].date = date;
+	}
 	return text_ok && r.ok;
 }

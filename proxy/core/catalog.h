@@ -67,6 +67,9 @@ struct allowlist_entry {
 						 * are in no category */
 	const char *file; /* as in messages: "cloudone/us-1.ini" or a path */
 	unsigned line;
+	/* Where the file says it comes from, and its date (YYYY-MM-DD or
+	 * YYYY-MM); NULL where an operator's file does not. */
+	const char *source, *date;
 };
 
 /* One file of a list: its name as messages show it, and its text. */

@@ -184,6 +184,12 @@ entries_say_where_they_come_from(void **state)
 	assert_string_equal(c[1].probe_path, "/a/b.json");
 	/* The newest published list; sets do not count. */
 	assert_string_equal(allowlist_date(a), "2024-02-29");
+	assert_string_equal(e[0].source, "s");
+	assert_string_equal(e[0].date, "2024-02-29");
+	assert_string_equal(e[2].date, "2024-01");
+	assert_string_equal(e[4].date, "2026-01-01");
+	assert_null(e[6].source);
+	assert_null(e[6].date);
 	allowlist_free(a);
 }
 
