@@ -103,15 +103,17 @@ open_door(struct doors *d, size_t i, unsigned worker,
 }
 
 /* The first worker's socket chooses the port where 0 was asked for. The others
- * bind the same address; a Unix socket is one for all. */
+ * bind the same address; a Unix socket is one for all. shared: the address
+ * overlaps with one of our own, so the first one does not insist on being
+ * alone there. */
 static bool
-open_listener(struct doors *d, size_t i)
+open_listener(struct doors *d, size_t i, bool shared)
 {
 	const struct config_listener *l = &d->config->listeners[i];
 	size_t first = d->count;
 	struct ip_endpoint bound, again;
 
-	if (!open_door(d, i, 0, NULL, &bound))
+	if (!open_door(d, i, 0, shared ? &l->address : NULL, &bound))
 		return report_failure(l, errno);
 	d->ours[i] = l->unix_path != NULL;
 	for (unsigned w = 1; w < d->workers; w++) {
@@ -298,7 +300,7 @@ doors_open(struct doors *d, const struct config *config, unsigned workers,
 
 		if (in != NULL && !inherit_listener(d, i, in, &none))
 			return false;
-		if (none && !open_listener(d, i))
+		if (none && !open_listener(d, i, false))
 			return false;
 	}
 	return find_own(d);
@@ -349,6 +351,21 @@ keep_listener(
 	return true;
 }
 
+/* From 127.0.0.1:3128 to 0.0.0.0:3128: both are open for a moment. */
+static bool
+overlaps(const struct doors *before, const struct config_listener *l)
+{
+	for (size_t i = 0; i < before->count; i++) {
+		const struct ip_endpoint *b = &before->all[i].bound;
+
+		if (l->unix_path == NULL && b->addr.family != IP_NONE &&
+		    b->port == l->address.port &&
+		    (is_wildcard(&b->addr) || is_wildcard(&l->address.addr)))
+			return true;
+	}
+	return false;
+}
+
 bool
 doors_reopen(
     struct doors *next, const struct doors *before, const struct config *config)
@@ -359,8 +376,10 @@ doors_reopen(
 		size_t kept = find_kept(before, &config->listeners[i]);
 
 		next->kept[i] = kept;
-		if (kept != DOOR_NEW ? !keep_listener(next, i, before, kept)
-				     : !open_listener(next, i))
+		if (kept != DOOR_NEW
+			? !keep_listener(next, i, before, kept)
+			: !open_listener(
+			      next, i, overlaps(before, &config->listeners[i])))
 			return false;
 	}
 	return find_own(next);

@@ -173,7 +173,13 @@ serve_make_auth(struct server *s, const struct config *c)
 	if (!asks || s->auth != NULL)
 		return true;
 	s->auth = auth_new(s->worker_count);
-	return s->auth != NULL && auth_start(s->auth);
+	if (s->auth != NULL && auth_start(s->auth))
+		return true;
+	/* Not half of it: the next reload tries anew. */
+	auth_stop(s->auth);
+	auth_free(s->auth);
+	s->auth = NULL;
+	return false;
 }
 
 static bool

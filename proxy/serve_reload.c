@@ -110,19 +110,6 @@ on_updated(void *arg)
 }
 
 static void
-hand_over(struct server *s, unsigned i)
-{
-	struct reload *r = &s->reload;
-
-	if (worker_update(s->workers[i], &r->update)) {
-		r->waiting++;
-		return;
-	}
-	log_reason("reload_failed", "out of memory: a worker goes on with the "
-				    "configuration before; restart");
-}
-
-static void
 finish(struct server *s)
 {
 	struct reload *r = &s->reload;
@@ -189,17 +176,55 @@ reload_init(struct server *s)
 	return true;
 }
 
+/* Files that the configuration in force did not name were not watched when the
+ * new one was read, and may have changed since: watches them, and reads again.
+ */
+static struct config *
+read_watched(struct server *s)
+{
+	struct config *c;
+
+	watch_files_mark(s->watch_files);
+	c = read_config(s->sources);
+	if (c == NULL || watch_files_has(s->watch_files, s->sources->file, c))
+		return c;
+	watch_files_set(s->watch_files, s->sources->file, c);
+	config_free(c);
+	return read_config(s->sources);
+}
+
+static bool
+prepare_workers(struct server *s)
+{
+	struct reload *r = &s->reload;
+
+	r->update = (struct worker_update){.config = r->next,
+	    .auth = s->auth,
+	    .doors = &r->doors,
+	    .updated = on_updated,
+	    .arg = s};
+	for (unsigned i = 0; i < s->worker_count; i++) {
+		if (worker_prepare_update(s->workers[i], &r->update))
+			continue;
+		for (unsigned n = 0; n <= i; n++)
+			worker_forget_update(s->workers[n]);
+		log_reason("reload_failed", "out of memory");
+		return false;
+	}
+	return true;
+}
+
 static bool
 prepare(struct server *s)
 {
 	struct reload *r = &s->reload;
 
-	r->next = read_config(s->sources);
+	r->next = read_watched(s);
 	if (r->next == NULL)
 		return false;
 	place_listeners(s, r->next);
 	if (place_rules(s, r->next) && serve_make_auth(s, r->next) &&
-	    doors_reopen(&r->doors, &s->doors, r->next))
+	    doors_reopen(&r->doors, &s->doors, r->next) && prepare_workers(s))
 		return true;
 	doors_close(&r->doors);
 	config_free(r->next);
@@ -226,13 +251,9 @@ reload_start(struct server *s)
 		serve_notify_reloaded(s);
 		return;
 	}
-	r->update = (struct worker_update){.config = r->next,
-	    .auth = s->auth,
-	    .doors = &r->doors,
-	    .updated = on_updated,
-	    .arg = s};
+	r->waiting = s->worker_count;
 	for (unsigned i = 0; i < s->worker_count; i++)
-		hand_over(s, i);
+		worker_update(s->workers[i]);
 }
 
 void

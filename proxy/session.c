@@ -14,6 +14,7 @@
 #include "session_internal.h"
 
 static void session_dial(struct session *s, const struct addr_list *addrs);
+static bool session_has_spares(const struct session *s);
 static bool session_take_warm(struct session *s);
 static void session_resolve(struct session *s, const struct endpoint *target);
 
@@ -490,17 +491,27 @@ session_on_dialed(void *arg, const struct dial_result *res)
 	loop_adopt(
 	    s->gate->relay.loop, &up->watch, res->fd, session_on_upstream);
 	tunnel_note_event(up, res->events);
-	if (s->gate->warm != NULL && s->name == NULL)
-		warm_fill(s->gate->warm, s->rule);
-	if (s->via_parent)
+	if (s->via_parent) {
 		session_ask_parent(s);
-	else
-		session_establish(s);
+		return;
+	}
+	if (session_has_spares(s))
+		warm_fill(s->gate->warm, s->rule);
+	session_establish(s);
+}
+
+/* Spares are found by the place of a rule in the policy in force: a session
+ * that began under another one has nothing to look for there. */
+static bool
+session_has_spares(const struct session *s)
+{
+	return s->gate->warm != NULL && s->name == NULL &&
+	       s->config == s->gate->config;
 }
 
 /* True: a spare connection has taken the place of lookup and dial. Its address
- * was judged when it was dialled, and is judged again, as this session's policy
- * may be another one. */
+ * is judged again: the addresses that are this gateway's own may have changed.
+ */
 static bool
 session_take_warm(struct session *s)
 {
@@ -508,7 +519,7 @@ session_take_warm(struct session *s)
 	enum outcome why;
 	int fd;
 
-	if (gate->warm == NULL || s->name != NULL ||
+	if (!session_has_spares(s) ||
 	    !warm_take(gate->warm, s->rule, &fd, &s->upstream))
 		return false;
 	if (session_filter_address(s, &s->upstream, &why) != NULL) {

@@ -15,6 +15,7 @@
 enum {
 	ANSWER_HEAD_MAX = 16384,
 	REQUEST_MAX = 2048, /* two names and the credentials */
+	INTERIM_MAX = 8,    /* 1xx answers that come together */
 };
 
 static const struct config_parent *
@@ -123,8 +124,8 @@ on_no_answer(struct timer *t)
 }
 
 /* The head goes; what stands behind it stays for the tunnel. tcp(7): with
- * MSG_TRUNC the bytes are dropped unread. */
-static void
+ * MSG_TRUNC the bytes are dropped unread. True: another one follows. */
+static bool
 take_answer(struct session *s, const struct answer *a)
 {
 	char copy[RESPONSE_DETAIL_MAX];
@@ -136,21 +137,21 @@ take_answer(struct session *s, const struct answer *a)
 	if (recv(s->tunnel.upstream.watch.fd, NULL, a->head_len, MSG_TRUNC) !=
 	    (ssize_t)a->head_len) {
 		refuse_failed(s, "its answer cannot be read", NULL);
-		return;
+		return false;
 	}
-	if (a->status / 100 == 1) { /* RFC 9110 section 15.2: another follows */
-		session_on_parent(s);
-		return;
-	}
+	if (a->status / 100 == 1) /* RFC 9110 section 15.2 */
+		return true;
 	timer_clear(s->gate->relay.loop, &s->timer);
 	if (a->status / 100 == 2)
 		session_establish(s);
 	else
 		refuse_as_parent(s, &kept);
+	return false;
 }
 
-void
-session_on_parent(struct session *s)
+/* Looks at what is there. True: that was an interim answer. */
+static bool
+on_answer(struct session *s)
 {
 	const struct tunnel_end *up = &s->tunnel.upstream;
 	char *buf = s->gate->relay.buffer;
@@ -158,16 +159,15 @@ session_on_parent(struct session *s)
 	struct answer a;
 
 	if (n < 0 && errno == EAGAIN)
-		return;
+		return false;
 	if (n <= 0) {
 		refuse_failed(s, "it closed without an answer",
 		    n < 0 ? strerrordesc_np(errno) : NULL);
-		return;
+		return false;
 	}
 	switch (answer_parse(&a, span_of(buf, (size_t)n))) {
 	case ANSWER_DONE:
-		take_answer(s, &a);
-		break;
+		return take_answer(s, &a);
 	case ANSWER_BAD:
 		refuse_failed(s, "what it says is no HTTP/1.1 answer", NULL);
 		break;
@@ -178,6 +178,17 @@ session_on_parent(struct session *s)
 			refuse_failed(s, "it closed amid its answer", NULL);
 		break;
 	}
+	return false;
+}
+
+void
+session_on_parent(struct session *s)
+{
+	for (unsigned n = 0; n < INTERIM_MAX; n++) {
+		if (!on_answer(s))
+			return;
+	}
+	refuse_failed(s, "it sends interim answers without an end", NULL);
 }
 
 void

@@ -10,6 +10,7 @@
 #include "warm.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 
 #define MS     1000000ULL
@@ -378,6 +379,9 @@ warm_new(struct loop *loop, struct resolver *resolver,
 	w->loop = loop;
 	w->resolver = resolver;
 	w->opt = *opt;
+	if (opt->counted != NULL)
+		memcpy(w->stats.results, opt->counted->results,
+		    sizeof(w->stats.results));
 	return w;
 }
 

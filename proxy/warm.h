@@ -44,6 +44,9 @@ struct warm_options {
 	unsigned most;    /* per endpoint and worker */
 	unsigned limit;   /* of all endpoints together: descriptors */
 	size_t endpoints; /* rules of the policy */
+	/* Borrowed, or NULL: results of a pool before this one, which are
+	 * counted on. */
+	const struct warm_stats *counted;
 	uint32_t connect_timeout_ms, attempt_delay_ms;
 	unsigned *spare_attempts; /* as for any dial */
 	dial_filter_fn filter;    /* as for any dial */

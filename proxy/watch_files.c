@@ -11,10 +11,17 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "net/loop.h"
 
 enum {
 	STILL_MS = 200, /* editors and kubelet take several steps */
+	MOST_MS = 2000, /* a folder that is never still is looked at too */
 	EVENTS_MAX = 4096,
+};
+
+struct paths { /* of files, and of folders with lists */
+	char **items;
+	size_t count;
 };
 
 struct watch_files {
@@ -22,8 +29,8 @@ struct watch_files {
 	struct event *event, *still;
 	int fd; /* inotify(7); -1: watches nothing */
 	uint64_t seen;
-	char **paths; /* of files, and of folders with lists */
-	size_t count;
+	uint64_t since_ns; /* the first event since the last look */
+	struct paths paths;
 	watch_files_fn changed;
 	void *arg;
 };
@@ -87,8 +94,8 @@ look(const struct watch_files *w)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
-	for (size_t i = 0; i < w->count; i++)
-		hash = mix_path(hash, w->paths[i]);
+	for (size_t i = 0; i < w->paths.count; i++)
+		hash = mix_path(hash, w->paths.items[i]);
 	return hash;
 }
 
@@ -110,20 +117,101 @@ on_still(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-on_event(evutil_socket_t fd, short what, void *arg)
+wait_until_still(struct watch_files *w)
 {
 	static const struct timeval still = {.tv_usec = STILL_MS * 1000L};
+	uint64_t now = clock_now_ns();
+
+	if (evtimer_pending(w->still, NULL) == 0)
+		w->since_ns = now;
+	if (now - w->since_ns < MOST_MS * UINT64_C(1000000))
+		(void)event_add(w->still, &still);
+}
+
+static void
+on_event(evutil_socket_t fd, short what, void *arg)
+{
 	struct watch_files *w = arg;
 	char events[EVENTS_MAX];
 
 	(void)what;
 	while (read(fd, events, sizeof(events)) > 0)
 		;
-	(void)event_add(w->still, &still);
+	wait_until_still(w);
 }
 
 /* --- what is watched --------------------------------------------------------
  */
+
+static void
+paths_fini(struct paths *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		free(p->items[i]);
+	free(p->items);
+	*p = (struct paths){.count = 0};
+}
+
+static void
+paths_add(struct paths *p, const char *path)
+{
+	char **grown = realloc(p->items, (p->count + 1) * sizeof(*grown));
+
+	if (grown == NULL)
+		return;
+	p->items = grown;
+	p->items[p->count] = strdup(path);
+	if (p->items[p->count] != NULL)
+		p->count++;
+}
+
+static bool
+paths_equal(const struct paths *a, const struct paths *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++) {
+		if (strcmp(a->items[i], b->items[i]) != 0)
+			return false;
+	}
+	return a->count == b->count;
+}
+
+static void
+paths_add_lists(struct paths *p, const char *dir)
+{
+	static const char *const parts[] = {"cloudone", "sets"};
+	char path[PATH_MAX];
+
+	paths_add(p, dir);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		int n = snprintf(path, sizeof(path), "%s/%s", dir, parts[i]);
+
+		if (n > 0 && (size_t)n < sizeof(path))
+			paths_add(p, path);
+	}
+}
+
+/* What a configuration was made of; nothing without gateway.watch_files. */
+static struct paths
+paths_of(const char *file, const struct config *c)
+{
+	struct paths p = {.count = 0};
+
+	if (!c->gateway.watch_files)
+		return p;
+	if (file != NULL)
+		paths_add(&p, file);
+	if (c->gateway.allowlist_dir != NULL)
+		paths_add_lists(&p, c->gateway.allowlist_dir);
+	for (size_t i = 0; i < c->gateway.extra.count; i++)
+		paths_add(&p, c->gateway.extra.items[i]);
+	for (size_t i = 0; i < c->listener_count; i++) {
+		if (c->listeners[i].credentials != NULL)
+			paths_add(&p, c->listeners[i].credentials);
+	}
+	if (c->upstream.parent_password_file != NULL)
+		paths_add(&p, c->upstream.parent_password_file);
+	return p;
+}
 
 static void
 forget(struct watch_files *w)
@@ -135,11 +223,6 @@ forget(struct watch_files *w)
 	if (w->fd >= 0)
 		(void)close(w->fd);
 	w->fd = -1;
-	for (size_t i = 0; i < w->count; i++)
-		free(w->paths[i]);
-	free(w->paths);
-	w->paths = NULL;
-	w->count = 0;
 }
 
 /* The folder that holds path. A folder that is gone is no error: the one above
@@ -147,7 +230,7 @@ forget(struct watch_files *w)
 static void
 watch_folder_of(const struct watch_files *w, const char *path)
 {
-	char folder[PATH_MAX];
+	char folder[PATH_MAX + 2];
 	const char *slash = strrchr(path, '/');
 	int len = slash == NULL ? 0 : (int)(slash - path);
 
@@ -165,70 +248,73 @@ watch_folder_of(const struct watch_files *w, const char *path)
 		    strerror(errno));
 }
 
-/* Both where the path leads through, and where it leads to. */
+/* Where the path leads through, where it leads to, and a folder itself. */
 static void
-add(struct watch_files *w, const char *path)
+watch_path(const struct watch_files *w, const char *path)
 {
-	char **grown = realloc(w->paths, (w->count + 1) * sizeof(*grown));
-	char real[PATH_MAX];
+	char real[PATH_MAX], self[PATH_MAX + 2];
+	struct stat st;
 
-	if (grown == NULL)
-		return;
-	w->paths = grown;
-	w->paths[w->count] = strdup(path);
-	if (w->paths[w->count] == NULL)
-		return;
-	w->count++;
 	watch_folder_of(w, path);
-	if (realpath(path, real) != NULL && strcmp(real, path) != 0)
+	if (realpath(path, real) == NULL)
+		return;
+	if (strcmp(real, path) != 0)
 		watch_folder_of(w, real);
+	if (stat(real, &st) == 0 && S_ISDIR(st.st_mode)) {
+		(void)snprintf(self, sizeof(self), "%s/.", real);
+		watch_folder_of(w, self);
+	}
 }
 
-static void
-add_lists(struct watch_files *w, const char *dir)
+static bool
+arm(struct watch_files *w)
 {
-	static const char *const parts[] = {"cloudone", "sets"};
-	char path[PATH_MAX];
-
-	add(w, dir);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-		int n = snprintf(path, sizeof(path), "%s/%s", dir, parts[i]);
-
-		if (n < 0 || (size_t)n >= sizeof(path) - 2)
-			continue;
-		add(w, path);
-		(void)snprintf(path + n, sizeof(path) - (size_t)n, "/.");
-		watch_folder_of(w, path);
+	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (w->fd < 0) {
+		log_error("watch_failed", "reason=\"%s\"", strerror(errno));
+		return false;
 	}
+	for (size_t i = 0; i < w->paths.count; i++)
+		watch_path(w, w->paths.items[i]);
+	w->event = event_new(w->base, w->fd, EV_READ | EV_PERSIST, on_event, w);
+	if (w->event != NULL && event_add(w->event, NULL) == 0)
+		return true;
+	log_error("watch_failed", "reason=\"out of memory\"");
+	return false;
 }
 
 void
 watch_files_set(struct watch_files *w, const char *file, const struct config *c)
 {
+	struct paths paths = paths_of(file, c);
+	bool same = paths_equal(&paths, &w->paths);
+
 	forget(w);
-	if (!c->gateway.watch_files)
+	paths_fini(&w->paths);
+	w->paths = paths;
+	if (paths.count == 0 || !arm(w))
 		return;
-	w->fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (w->fd < 0) {
-		log_error("watch_failed", "reason=\"%s\"", strerror(errno));
-		return;
-	}
-	if (file != NULL)
-		add(w, file);
-	if (c->gateway.allowlist_dir != NULL)
-		add_lists(w, c->gateway.allowlist_dir);
-	for (size_t i = 0; i < c->gateway.extra.count; i++)
-		add(w, c->gateway.extra.items[i]);
-	for (size_t i = 0; i < c->listener_count; i++) {
-		if (c->listeners[i].credentials != NULL)
-			add(w, c->listeners[i].credentials);
-	}
-	if (c->upstream.parent_password_file != NULL)
-		add(w, c->upstream.parent_password_file);
+	if (!same)
+		w->seen = look(w);
+	else if (look(w) != w->seen)
+		wait_until_still(w); /* while nobody was watching */
+}
+
+void
+watch_files_mark(struct watch_files *w)
+{
 	w->seen = look(w);
-	w->event = event_new(w->base, w->fd, EV_READ | EV_PERSIST, on_event, w);
-	if (w->event == NULL || event_add(w->event, NULL) != 0)
-		log_error("watch_failed", "reason=\"out of memory\"");
+}
+
+bool
+watch_files_has(
+    const struct watch_files *w, const char *file, const struct config *c)
+{
+	struct paths paths = paths_of(file, c);
+	bool same = paths_equal(&paths, &w->paths);
+
+	paths_fini(&paths);
+	return same;
 }
 
 struct watch_files *
@@ -255,6 +341,7 @@ watch_files_free(struct watch_files *w)
 	if (w == NULL)
 		return;
 	forget(w);
+	paths_fini(&w->paths);
 	event_free(w->still);
 	free(w);
 }

@@ -22,9 +22,18 @@ struct watch_files *watch_files_new(
     struct event_base *base, watch_files_fn changed, void *arg) MUST_CHECK;
 void watch_files_free(struct watch_files *w); /* NULL is fine */
 
-/* Watches, from what they are now on, file (NULL: none) and those that c names;
- * nothing when gateway.watch_files is off. */
+/* Watches file (NULL: none) and those that c names; nothing when
+ * gateway.watch_files is off. Of files that were watched before, a change since
+ * the last mark counts; of others, from now on. */
 void watch_files_set(
     struct watch_files *w, const char *file, const struct config *c);
+
+/* The files are about to be read: what they are now is known. */
+void watch_files_mark(struct watch_files *w);
+
+/* Whether exactly these are watched: then no change is missed between mark and
+ * set. */
+bool watch_files_has(const struct watch_files *w, const char *file,
+    const struct config *c) MUST_CHECK;
 
 #endif

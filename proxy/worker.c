@@ -20,8 +20,11 @@ struct worker {
 	unsigned index;
 	struct listener **listeners;
 	size_t listener_count;
-	unsigned spares;
-	const struct worker_update *update; /* the one on its way */
+	unsigned warm, spares;     /* of the start: what takes a restart */
+	struct warm_stats counted; /* by the pools before this one */
+	/* Of the update on its way; NULL: none. */
+	const struct worker_update *update;
+	struct loop_message *message; /* until it is sent */
 	struct timer drain_over;
 	atomic_uint drain_ms; /* of the last order */
 	pthread_t thread;
@@ -147,11 +150,13 @@ worker_make_warm(struct worker *w)
 {
 	struct gate *g = &w->gate;
 	const struct config *c = g->config;
-	struct warm_options warm = {.most = c->upstream.warm,
+	/* A parent's connections are each for one request. */
+	struct warm_options warm = {.most = c->upstream.parent.on ? 0 : w->warm,
 	    .limit = w->spares,
 	    .connect_timeout_ms = c->upstream.connect_timeout_ms,
 	    .attempt_delay_ms = c->upstream.attempt_delay_ms,
 	    .spare_attempts = &g->spare_attempts,
+	    .counted = &w->counted,
 	    .filter = gate_filter_address,
 	    .filter_arg = g};
 
@@ -179,6 +184,7 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	    .family = resolver_family_of(c->upstream.family)};
 
 	g->config = config_ref(opt->config);
+	w->warm = c->upstream.warm;
 	w->spares = opt->spares;
 	g->metrics = opt->metrics;
 	g->ring = opt->ring;
@@ -299,10 +305,14 @@ worker_open_listeners(struct worker *w, const struct worker_update *u)
 static void
 worker_renew_warm(struct worker *w)
 {
-	if (w->gate.warm == NULL)
-		return;
+	struct worker_metrics *m = w->gate.metrics;
+
+	if (w->gate.warm != NULL)
+		w->counted = *warm_stats(w->gate.warm);
 	warm_free(w->gate.warm);
 	w->gate.warm = NULL;
+	counter_set(&m->warm_ready, 0);
+	counter_set(&m->warm_connecting, 0);
 	if (!worker_make_warm(w))
 		log_error("warm_failed", "reason=\"out of memory\"");
 }
@@ -328,10 +338,28 @@ worker_on_update(void *arg)
 }
 
 bool
-worker_update(struct worker *w, const struct worker_update *update)
+worker_prepare_update(struct worker *w, const struct worker_update *update)
 {
 	w->update = update;
-	return loop_post(w->loop, worker_on_update, w);
+	w->message = loop_message_new(worker_on_update, w);
+	return w->message != NULL;
+}
+
+void
+worker_forget_update(struct worker *w)
+{
+	loop_message_free(w->message);
+	w->message = NULL;
+	w->update = NULL;
+}
+
+void
+worker_update(struct worker *w)
+{
+	struct loop_message *m = w->message;
+
+	w->message = NULL;
+	loop_send(w->loop, m);
 }
 
 bool
@@ -385,6 +413,7 @@ worker_free(struct worker *w)
 	resolver_free(w->gate.resolver);
 	/* Frees the sessions that have just ended; each tells the listeners. */
 	loop_free(w->loop);
+	worker_forget_update(w);
 	free(w->listeners);
 	pipe_pool_fini(&w->gate.relay.pipes);
 	config_free(w->gate.config);

@@ -63,10 +63,18 @@ struct worker_update {
 	void *arg;
 };
 
-/* Serves new clients by another configuration; those that are here keep theirs.
- * One update at a time. False when out of memory: nothing has changed. */
-bool worker_update(
+/* Takes the memory that an update needs, so that all workers can be had to
+ * agree before the first one is told. One update at a time. False when out of
+ * memory.
+ */
+bool worker_prepare_update(
     struct worker *w, const struct worker_update *update) MUST_CHECK;
+/* Gives up what was prepared, if anything was: nothing has changed. */
+void worker_forget_update(struct worker *w);
+
+/* Serves new clients by another configuration, the one that was prepared; those
+ * that are here keep theirs. */
+void worker_update(struct worker *w);
 
 /* Calls fn(arg) in the worker's thread, soon. False when out of memory. */
 bool worker_post(struct worker *w, void (*fn)(void *arg), void *arg) MUST_CHECK;

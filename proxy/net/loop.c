@@ -30,10 +30,10 @@ struct slot {
 	uint32_t generation;
 };
 
-struct message {
+struct loop_message {
 	loop_fn fn;
 	void *arg;
-	struct message *next;
+	struct loop_message *next;
 };
 
 struct loop {
@@ -47,7 +47,7 @@ struct loop {
 	struct deferred *next_turn, *due, *dying;
 	struct watch wake; /* eventfd(2) */
 	pthread_mutex_t lock;
-	struct message *messages, **messages_tail; /* under lock */
+	struct loop_message *messages, **messages_tail; /* under lock */
 };
 
 uint64_t
@@ -79,7 +79,7 @@ on_wake(struct watch *w, uint32_t events)
 	/* The wake watch is the loop's own: the loop is found around it. */
 	struct loop *l =
 	    (struct loop *)(void *)((char *)w - offsetof(struct loop, wake));
-	struct message *m;
+	struct loop_message *m;
 	uint64_t count;
 
 	(void)events;
@@ -90,7 +90,7 @@ on_wake(struct watch *w, uint32_t events)
 	l->messages_tail = &l->messages;
 	(void)pthread_mutex_unlock(&l->lock);
 	while (m != NULL) {
-		struct message *next = m->next;
+		struct loop_message *next = m->next;
 
 		m->fn(m->arg);
 		free(m);
@@ -106,19 +106,40 @@ wake_up(struct loop *l)
 	(void)!write(l->wake.fd, &one, sizeof(one));
 }
 
-bool
-loop_post(struct loop *l, loop_fn fn, void *arg)
+struct loop_message *
+loop_message_new(loop_fn fn, void *arg)
 {
-	struct message *m = malloc(sizeof(*m));
+	struct loop_message *m = malloc(sizeof(*m));
 
-	if (m == NULL)
-		return false;
-	*m = (struct message){.fn = fn, .arg = arg};
+	if (m != NULL)
+		*m = (struct loop_message){.fn = fn, .arg = arg};
+	return m;
+}
+
+void
+loop_message_free(struct loop_message *m)
+{
+	free(m);
+}
+
+void
+loop_send(struct loop *l, struct loop_message *m)
+{
 	(void)pthread_mutex_lock(&l->lock);
 	*l->messages_tail = m;
 	l->messages_tail = &m->next;
 	(void)pthread_mutex_unlock(&l->lock);
 	wake_up(l);
+}
+
+bool
+loop_post(struct loop *l, loop_fn fn, void *arg)
+{
+	struct loop_message *m = loop_message_new(fn, arg);
+
+	if (m == NULL)
+		return false;
+	loop_send(l, m);
 	return true;
 }
 
@@ -498,7 +519,7 @@ loop_free(struct loop *l)
 		return;
 	run_list(&l->dying);
 	while (l->messages != NULL) {
-		struct message *m = l->messages;
+		struct loop_message *m = l->messages;
 
 		l->messages = m->next;
 		free(m);

@@ -18,6 +18,7 @@
 #include "core/span.h"
 
 struct loop;
+struct loop_message;
 struct watch;
 struct timer;
 
@@ -116,5 +117,12 @@ void loop_free_later(struct loop *l, struct deferred *d, loop_fn fn, void *arg);
 /* From any thread: calls fn(arg) in the loop's thread soon. False when out of
  * memory. Messages still waiting at loop_free() are dropped. */
 bool loop_post(struct loop *l, loop_fn fn, void *arg) MUST_CHECK;
+
+/* The same in two steps, the second of which cannot fail: for what several
+ * loops are to be told, or none. A message is sent, and then the loop's, or
+ * freed. NULL when out of memory. */
+struct loop_message *loop_message_new(loop_fn fn, void *arg) MUST_CHECK;
+void loop_message_free(struct loop_message *m); /* NULL is fine */
+void loop_send(struct loop *l, struct loop_message *m);
 
 #endif

@@ -204,6 +204,14 @@ def test_interim_answers_and_early_bytes(chain, lab):
     assert gateway.log_line(event="tunnel")["bytes_down"] == len(rest)
 
 
+def test_interim_answers_without_an_end(chain):
+    _, gateway = chain(parent.always(b"HTTP/1.1 100 Go\r\n\r\n" * 9))
+    answer = refusal(gateway)
+    assert answer.status == 502
+    assert "interim answers without an end" in answer.reason
+    assert gateway.log_line(event="refused")["outcome"] == "parent_failed"
+
+
 def test_clients_that_leave_meanwhile(chain):
     proxy, gateway = chain(parent.always(parent.SILENCE))
     with gateway.connect() as sock:

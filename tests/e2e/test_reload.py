@@ -164,6 +164,71 @@ def test_what_takes_a_restart_is_named(gateway):
     assert len(gateway.error_lines("event=reload_incomplete")) == 3
 
 
+def held_half_way(gateway, host):
+    """A client whose request is half there: it began before the reload."""
+    before = gateway.sockets()
+    sock = gateway.connect()
+    sock.sendall(f"CONNECT {host}:443 HTTP/1.1\r\n".encode())
+    wait_for(lambda: gateway.sockets() > before and not gateway.unread(),
+             "the half of a request to be read")
+    return sock
+
+
+def warm_up(gateway, listener, host):
+    """Leaves a spare connection to host ready; returns the origin's ends."""
+    with gateway.connect() as sock:
+        assert wire.http_connect(sock, host).status == 200
+        return [listener.accept()[0], listener.accept()[0]]
+
+
+def test_a_client_from_before_gets_no_spare_of_another_host(start_gateway,
+                                                            lab):
+    """The new list has another host at the old one's place."""
+    gateway = start_gateway({**ADMIN, "upstream.warm": "1"})
+    other, address = "raw2.lab.example", "52.94.2.2"
+    lab.dns.script(other, dns.addresses(address))
+    with lab.internet.listen(facts.RAW_ADDRESS, 443) as right, \
+            lab.internet.listen(address, 443) as wrong, \
+            held_half_way(gateway, RAW) as sock:
+        gateway.allow("lab", "echo.lab.example", other)
+        gateway.reload()
+        ends = warm_up(gateway, wrong, other)
+        gateway.log_line(host=other)
+        sock.sendall(b"Host: x\r\n\r\n")
+        assert wire.read_answer(sock).status == 200
+        ends.append(right.accept()[0])
+        sock.close()
+        line = gateway.log_line(event="tunnel", host=RAW)
+        assert line["upstream"] == f"{facts.RAW_ADDRESS}:443"
+        for end in ends:
+            end.close()
+
+
+def test_spares_stay_as_the_start_has_them(start_gateway, lab):
+    """upstream.warm takes a restart, and what it has counted goes on."""
+    gateway = start_gateway({**ADMIN, "upstream.warm": "1"})
+    taken = 'sekisho_warm_total{result="taken"}'
+    with lab.internet.listen(facts.RAW_ADDRESS, 443) as listener:
+        for warm in (None, "off"):
+            for end in warm_up(gateway, listener, RAW):
+                end.close()
+            gateway.log_line(host=RAW, event="tunnel")
+            before = metric(gateway, 'sekisho_warm_total{result="missed"}')
+            assert before >= 1
+            gateway.reload({"upstream.warm": warm})
+            assert metric(
+                gateway, 'sekisho_warm_total{result="missed"}') == before
+    assert metric(gateway, taken) is not None
+
+
+def test_from_one_address_to_all(start_gateway, lab):
+    """The new listener's address overlaps with the old one's."""
+    gateway = start_gateway({"gateway.workers": "2"})
+    for address in ("0.0.0.0", gateway.address, "[::]"):
+        gateway.reload({"listener.address": f"{address}:3128"})
+        assert ask(gateway, "no.example") == 403
+
+
 class Callers:
     """Threads that ask without a pause, and note every answer that is none."""
 
