@@ -74,6 +74,7 @@ struct config_listener {
 	enum config_auth auth;
 	char *credentials;   /* path; NULL without auth */
 	struct realm *realm; /* of credentials; NULL without auth */
+	bool proxy_protocol; /* a PROXY header is required */
 	size_t slot;         /* where its tunnels are counted; set by serve */
 	struct config_slot *slots;
 };

@@ -110,7 +110,10 @@ const struct config_key config_table[] = {
     NOT_YET("listener", "tls_certificate"),
     NOT_YET("listener", "tls_key"),
     NOT_YET("listener", "tls_client_ca"),
-    NOT_YET("listener", "proxy_protocol"),
+    {LISTENER_KEY("proxy_protocol", proxy_protocol), .type = &config_flag,
+	.fallback = "off",
+	.help = "on: the addresses in clients are load balancers, which must "
+		"send a PROXY header (v1 or v2)"},
 
     {KEY("dns", "servers", dns.servers), .type = &config_servers,
 	.word = "resolv.conf", .fallback = "resolv.conf", .restart = true,

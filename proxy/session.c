@@ -90,14 +90,21 @@ session_close(struct session *s, bool reset)
 	loop_free_later(s->gate->relay.loop, &s->dying, session_free, s);
 }
 
+/* A client that leaves without a byte (a port check) is not worth a line. */
+static bool
+has_spoken(const struct session *s)
+{
+	if (s->state == SESSION_PROXY_HEADER)
+		return s->spoke;
+	return s->state != SESSION_HEAD || s->intake != NULL ||
+	       s->socks != SOCKS_NOT;
+}
+
 void
 session_end(struct session *s, enum outcome why, const char *detail)
 {
-	/* A refusal was told of when it was sent; a client that leaves without
-	 * a byte (a port check) is not worth a line. */
-	if (s->state != SESSION_LINGER &&
-	    (s->state != SESSION_HEAD || s->intake != NULL ||
-		s->socks != SOCKS_NOT))
+	/* A refusal was told of when it was sent. */
+	if (s->state != SESSION_LINGER && has_spoken(s))
 		session_report_end(s, why, detail);
 	/* A reset of one side is passed on to the other as what it is. */
 	session_close(
@@ -191,6 +198,9 @@ session_on_client(struct watch *w, uint32_t events)
 	}
 	tunnel_note_event(&s->tunnel.client, events);
 	switch (s->state) {
+	case SESSION_PROXY_HEADER:
+		session_on_proxy_header(s);
+		break;
 	case SESSION_HEAD:
 		if (!s->held)
 			session_on_head(s);
@@ -239,7 +249,7 @@ session_on_head_timeout(struct timer *t)
 	struct span none = span_of(NULL, 0);
 
 	/* Nothing sent, nothing answered: a port check that stays on. */
-	if (s->intake == NULL && s->socks == SOCKS_NOT)
+	if (!has_spoken(s))
 		session_close(s, false);
 	else
 		session_refuse_request(s, OUTCOME_HEADER_TIMEOUT, none);
@@ -561,6 +571,12 @@ session_dial(struct session *s, const struct addr_list *addrs)
  * ------------------------------------------------------------ */
 
 void
+session_begin(struct session *s)
+{
+	session_on_head(s);
+}
+
+void
 session_accept(struct gate *gate, const struct config_listener *door, int fd,
     const struct ip_endpoint *peer)
 {
@@ -593,5 +609,9 @@ session_accept(struct gate *gate, const struct config_listener *door, int fd,
 	gate->sessions = s;
 	/* The kernel hands connections over when bytes are there. */
 	s->tunnel.client.readable = true;
-	session_on_head(s);
+	s->state = door->proxy_protocol ? SESSION_PROXY_HEADER : SESSION_HEAD;
+	if (s->state == SESSION_PROXY_HEADER)
+		session_on_proxy_header(s);
+	else
+		session_begin(s);
 }

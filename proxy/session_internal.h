@@ -14,14 +14,15 @@
 #include "session.h"
 
 enum session_state {
-	SESSION_HEAD,      /* awaits: a whole request head */
-	SESSION_RESOLVING, /* awaits: lookup */
-	SESSION_DIALING,   /* awaits: dial */
-	SESSION_PARENT,    /* awaits: the parent proxy's answer */
-	SESSION_HELLO,     /* awaits: a whole ClientHello; 200 is out */
-	SESSION_RELAY,     /* awaits: bytes either way; tunnel has the word */
-	SESSION_LINGER,    /* awaits: the client's end; the refusal is out */
-	SESSION_ENDED,     /* awaits: the end of the loop's turn */
+	SESSION_PROXY_HEADER, /* awaits: whose connection it is */
+	SESSION_HEAD,         /* awaits: a whole request head */
+	SESSION_RESOLVING,    /* awaits: lookup */
+	SESSION_DIALING,      /* awaits: dial */
+	SESSION_PARENT,       /* awaits: the parent proxy's answer */
+	SESSION_HELLO,        /* awaits: a whole ClientHello; 200 is out */
+	SESSION_RELAY,  /* awaits: bytes either way; tunnel has the word */
+	SESSION_LINGER, /* awaits: the client's end; the refusal is out */
+	SESSION_ENDED,  /* awaits: the end of the loop's turn */
 };
 
 /* How far a client that speaks SOCKS5 (RFC 1928) has come. */
@@ -61,6 +62,8 @@ struct session {
 	bool held;           /* SESSION_HEAD: is not read on for now */
 	bool penalised;      /* ... since its credentials were wrong */
 	bool via_parent;     /* the upstream is the parent proxy */
+	bool spoke;          /* SESSION_PROXY_HEADER: bytes have come */
+	bool vouched;        /* client is of a PROXY header we believe */
 	bool is_head;        /* its answer has no body */
 	bool watched;        /* the client's socket is in the loop */
 	bool counted;        /* holds a place in limits */
@@ -69,7 +72,13 @@ struct session {
 	bool kept_alive;     /* both sockets have keep-alive on */
 };
 
+/* session_proxy_header.c */
+/* Reads the PROXY header; behind it, session_begin(). */
+void session_on_proxy_header(struct session *s);
+
 /* session.c */
+/* The client has the word: nothing of it was read so far. */
+void session_begin(struct session *s);
 struct session *session_of_tunnel(struct tunnel *t);
 struct session *session_of_timer(struct timer *t);
 void session_enter(struct session *s, enum session_state next);
@@ -151,9 +160,11 @@ void session_on_hello(struct session *s);
 /* session_refuse.c */
 /* Judges client, load and name in this order. False: it has been refused. */
 bool session_admit(struct session *s, const struct endpoint *target) MUST_CHECK;
-/* Whether the client's address is among those of its listener. */
+/* Whether the client's address, or that of the load balancer that vouches for
+ * it, is among those of its listener. */
 bool session_is_welcome(const struct session *s);
-/* Answers with a refusal, reports it and lingers. An empty detail becomes the
+/* Answers with a refusal in the client's own terms, reports it and lingers; in
+ * SESSION_PROXY_HEADER, nothing is answered. An empty detail becomes the
  * outcome's sentence. */
 void session_refuse(struct session *s, enum outcome why, struct span detail,
     struct span advice);

@@ -106,6 +106,17 @@ retry_after_s(enum outcome why)
 		   : 0;
 }
 
+/* In the client's own terms. Returns the length; 0: there are none. */
+static size_t
+write_refusal(const struct session *s, const struct refusal *r, char *answer)
+{
+	if (s->state == SESSION_PROXY_HEADER)
+		return 0;
+	if (s->socks != SOCKS_NOT)
+		return session_socks5_answer(s, r->why, answer);
+	return response_refusal(answer, r);
+}
+
 void
 session_refuse(
     struct session *s, enum outcome why, struct span detail, struct span advice)
@@ -116,16 +127,14 @@ session_refuse(
 	    .advice = advice,
 	    .retry_after_s = retry_after_s(why),
 	    .no_body = s->is_head};
-	size_t len = s->socks != SOCKS_NOT
-			 ? session_socks5_answer(s, why, answer)
-			 : response_refusal(answer, &refusal);
+	size_t len = write_refusal(s, &refusal, answer);
 
 	session_report_refusal(s, why, detail);
 	timer_clear(s->gate->relay.loop, &s->timer);
 	/* The FIN of session_linger() follows at once: let it ride on the
 	 * answer's last segment. */
-	if (send(s->tunnel.client.watch.fd, answer, len,
-		MSG_NOSIGNAL | MSG_MORE) < 0)
+	if (len == 0 || send(s->tunnel.client.watch.fd, answer, len,
+			    MSG_NOSIGNAL | MSG_MORE) < 0)
 		session_close(s, false);
 	else
 		session_linger(s);
@@ -136,7 +145,7 @@ session_is_welcome(const struct session *s)
 {
 	const struct config_prefixes *clients = &s->door->clients;
 
-	if (s->client.addr.family == IP_NONE)
+	if (s->vouched || s->client.addr.family == IP_NONE)
 		return true; /* a Unix socket: its file's mode decides */
 	for (size_t i = 0; i < clients->count; i++) {
 		if (ip_prefix_contains(&clients->items[i], &s->client.addr))

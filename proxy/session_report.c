@@ -101,6 +101,15 @@ first_byte_ns(const struct session *s)
 	return s->tunnel.first_down_ns - s->established_ns;
 }
 
+/* 0: the client was sent none. */
+static unsigned
+sent_status(const struct session *s, enum outcome why)
+{
+	if (s->state == SESSION_PROXY_HEADER)
+		return 0;
+	return s->established_ns != 0 ? 200 : outcome_status(why);
+}
+
 static void
 write_record(struct session *s, enum outcome why, struct span detail)
 {
@@ -109,7 +118,7 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	struct access_record r = {.unix_ns = clock_unix_ns(),
 	    .tunnel = tunnel,
 	    .why = why,
-	    .status = tunnel ? 200 : outcome_status(why),
+	    .status = sent_status(s, why),
 	    .client = s->client,
 	    .user = s->user != NULL ? span_str(s->user) : span_of(NULL, 0),
 	    .listener = span_str(s->door->name),

@@ -128,6 +128,13 @@ is_mapped(const struct ipaddr *a)
 	       bits_equal(a->bytes, mapped_prefix, MAPPED_BITS);
 }
 
+void
+ipaddr_unmap(struct ipaddr *a)
+{
+	if (is_mapped(a))
+		*a = embedded_v4(a, 12);
+}
+
 bool
 ipaddr_parse(struct ipaddr *out, struct span text)
 {
@@ -389,8 +396,7 @@ ip_endpoint_from_sockaddr(struct ip_endpoint *out, const struct sockaddr *sa)
 		memcpy(&v6, sa, sizeof(v6));
 		out->addr.family = IP_V6;
 		memcpy(out->addr.bytes, &v6.sin6_addr, IPV6_BYTES);
-		if (is_mapped(&out->addr))
-			out->addr = embedded_v4(&out->addr, 12);
+		ipaddr_unmap(&out->addr);
 		out->port = ntohs(v6.sin6_port);
 		return true;
 	}

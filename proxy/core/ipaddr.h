@@ -52,6 +52,10 @@ size_t ipaddr_format(const struct ipaddr *a, char *buf);
 
 bool ipaddr_equal(const struct ipaddr *a, const struct ipaddr *b);
 
+/* An IPv4-mapped IPv6 address (RFC 4291 section 2.5.5.2) becomes the IPv4
+ * address that it holds; others stay. */
+void ipaddr_unmap(struct ipaddr *a);
+
 /* "10.0.0.0/8", "fd00::/8", or an address alone (a host prefix). Host bits
  * behind the length must be zero. */
 bool ip_prefix_parse(struct ip_prefix *out, struct span text) MUST_CHECK;

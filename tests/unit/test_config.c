@@ -96,6 +96,7 @@ defaults_are_the_contract(void **state)
 	    {"listener main", "clients",
 		"127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, "
 		"192.168.0.0/16, 100.64.0.0/10, fc00::/7"},
+	    {"listener main", "proxy_protocol", "off"},
 	    {"dns", "servers", "resolv.conf"},
 	    {"dns", "timeout", "2s"},
 	    {"dns", "attempts", "3"},
@@ -211,6 +212,7 @@ static const char *const good_values[][4] = {
 	"connect, socks5"},
     {"listener x", "clients = 10.0.0.0/8,::1/128", "clients",
 	"10.0.0.0/8, ::1"},
+    {"listener x", "proxy_protocol = on", "proxy_protocol", "on"},
     {"dns",
 	"servers = 10.0.0.53, fd00::53, [fd00::54], "
 	"[fd00::55]:5353",
@@ -491,7 +493,7 @@ keys_are_listed_once(void **state)
 	assert_int_equal(fclose(f), 0);
 	for (char *p = text; *p != '\0'; p++)
 		lines += *p == '\n';
-	assert_int_equal(lines, 43);
+	assert_int_equal(lines, 44);
 	assert_non_null(strstr(text, "listener NAME.address\t127.0.0.1:3128\t"
 				     "reloadable\t" LISTEN "\twhere clients"));
 	assert_non_null(strstr(text, "gateway.regions\t(required)\t"));

@@ -184,7 +184,6 @@ later_keys_are_refused(void **state)
 	    {"listener x", "tls_certificate"},
 	    {"listener x", "tls_key"},
 	    {"listener x", "tls_client_ca"},
-	    {"listener x", "proxy_protocol"},
 	};
 	static const struct bad_case host[] = {
 	    {"[host a.example]\naddresses = 1.2.3.4",
