@@ -5,8 +5,8 @@
 #ifndef SEKISHO_DIAG_REPORT_JSON_H
 #define SEKISHO_DIAG_REPORT_JSON_H
 
+#include "core/json_out.h"
 #include "diagnosis.h"
-#include "json_out.h"
 #include "result.h"
 
 void report_json_endpoint(struct json_out *j, const struct run *run,

@@ -14,6 +14,7 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 
+#include "admin_internal.h"
 #include "admin_reserve.h"
 #include "core/log.h"
 
@@ -26,18 +27,8 @@ enum {
 	ALL_METHODS = 0xFFFF,   /* the rest is refused here, by a 405 */
 };
 
-struct admin {
-	struct admin_sources src;
-	struct metrics_process *process;
-	struct evhttp *http;
-	struct evconnlistener *listener; /* http's once it is bound there */
-	bool bound;
-	struct admin_reserve *reserve;
-	struct ip_endpoint address;
-};
-
-static void
-header(struct evhttp_request *req, const char *name, const char *value)
+void
+admin_header(struct evhttp_request *req, const char *name, const char *value)
 {
 	/* Fails when out of memory: then the answer fails too. */
 	(void)evhttp_add_header(
@@ -56,8 +47,8 @@ on_connection_end(struct evhttp_connection *connection, void *arg)
 
 /* Every answer of ours goes out here. (evhttp would send a body with HEAD, and
  * leave the length out.) */
-static void
-reply(struct admin *a, struct evhttp_request *req, int status,
+void
+admin_reply(struct admin *a, struct evhttp_request *req, int status,
     const char *reason, struct evbuffer *body)
 {
 	bool head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
@@ -65,86 +56,39 @@ reply(struct admin *a, struct evhttp_request *req, int status,
 
 	(void)snprintf(length, sizeof(length), "%zu",
 	    body == NULL ? 0 : evbuffer_get_length(body));
-	header(req, "Content-Length", length);
-	header(req, "X-Content-Type-Options", "nosniff");
-	header(req, "Cache-Control", "no-store");
+	admin_header(req, "Content-Length", length);
+	admin_header(req, "X-Content-Type-Options", "nosniff");
+	admin_header(req, "Cache-Control", "no-store");
 	evhttp_connection_set_closecb(
 	    evhttp_request_get_connection(req), on_connection_end, a);
 	if (admin_reserve_is_short(a->reserve))
-		header(req, "Connection", "close");
+		admin_header(req, "Connection", "close");
 	evhttp_send_reply(req, status, reason, head ? NULL : body);
 }
 
-static void
-reply_text(struct admin *a, struct evhttp_request *req, int status,
+void
+admin_reply_text(struct admin *a, struct evhttp_request *req, int status,
     const char *reason, const char *text)
 {
 	struct evbuffer *body = evbuffer_new();
 
-	header(req, "Content-Type", "text/plain; charset=utf-8");
+	admin_header(req, "Content-Type", "text/plain; charset=utf-8");
 	if (body != NULL)
 		(void)evbuffer_add_printf(body, "%s\n", text);
-	reply(a, req, status, reason, body);
+	admin_reply(a, req, status, reason, body);
 	if (body != NULL)
 		evbuffer_free(body);
 }
 
-static void
-serve_health(struct admin *a, struct evhttp_request *req)
-{
-	reply_text(a, req, HTTP_OK, "OK", "ok");
-}
-
-static void
-serve_ready(struct admin *a, struct evhttp_request *req)
-{
-	const char *why = a->src.not_ready(a->src.arg);
-
-	if (why == NULL)
-		reply_text(a, req, HTTP_OK, "OK", "ready");
-	else
-		reply_text(
-		    a, req, HTTP_SERVUNAVAIL, "Service Unavailable", why);
-}
-
-static void
-serve_metrics(struct admin *a, struct evhttp_request *req)
-{
-	struct metrics_source source = *a->src.metrics;
-	struct evbuffer *body = evbuffer_new();
-
-	source.process = a->process;
-	if (body == NULL || !metrics_text_add(body, &source)) {
-		reply_text(a, req, HTTP_INTERNAL, "Internal Server Error",
-		    "out of memory");
-	} else {
-		header(req, "Content-Type",
-		    "text/plain; version=0.0.4; charset=utf-8");
-		reply(a, req, HTTP_OK, "OK", body);
-	}
-	if (body != NULL)
-		evbuffer_free(body);
-}
-
-static const struct page {
-	const char *path;
-	void (*serve)(struct admin *a, struct evhttp_request *req);
-} pages[] = {
-    {"/healthz", serve_health},
-    {"/metrics", serve_metrics},
-    {"/readyz", serve_ready},
-};
-
-static const struct page *
+static const struct admin_page *
 page_of(const struct evhttp_request *req)
 {
 	const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(req);
 	const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
 
-	for (size_t i = 0; path != NULL && i < sizeof(pages) / sizeof(pages[0]);
-	     i++) {
-		if (strcmp(path, pages[i].path) == 0)
-			return &pages[i];
+	for (size_t i = 0; path != NULL && i < admin_page_count; i++) {
+		if (strcmp(path, admin_pages[i].path) == 0)
+			return &admin_pages[i];
 	}
 	return NULL;
 }
@@ -213,24 +157,26 @@ on_request(struct evhttp_request *req, void *arg)
 {
 	struct admin *a = arg;
 	enum evhttp_cmd_type method = evhttp_request_get_command(req);
-	const struct page *page;
+	const struct admin_page *page;
 
 	if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
-		header(req, "Allow", "GET, HEAD");
-		reply_text(a, req, HTTP_BADMETHOD, "Method Not Allowed",
+		admin_header(req, "Allow", "GET, HEAD");
+		admin_reply_text(a, req, HTTP_BADMETHOD, "Method Not Allowed",
 		    "only GET and HEAD");
 		return;
 	}
 	if (!is_for_us(a, req)) {
-		reply_text(a, req, HTTP_MISDIRECTED, "Misdirected Request",
+		admin_reply_text(a, req, HTTP_MISDIRECTED,
+		    "Misdirected Request",
 		    "not a name of this gateway: ask by its address or "
 		    "localhost");
 		return;
 	}
 	page = page_of(req);
 	if (page == NULL)
-		reply_text(a, req, HTTP_NOTFOUND, "Not Found",
-		    "nothing here: try /metrics, /healthz or /readyz");
+		admin_reply_text(a, req, HTTP_NOTFOUND, "Not Found",
+		    "nothing here: try /metrics, /healthz, /readyz or "
+		    "/api/denied");
 	else
 		page->serve(a, req);
 }

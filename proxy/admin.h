@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The admin listener: /metrics, /healthz and /readyz over HTTP, read-only. It
- * runs on the main thread's event base, apart from the workers, so that it
- * answers however busy they are.
+ * The admin listener: metrics, health and the denied table over HTTP,
+ * read-only. It runs on the main thread's event base, apart from the workers,
+ * so that it answers however busy they are.
  *
  * It also answers when no file descriptor is left: a few are held in reserve.
  * Before each accept(2) it tries whether a descriptor can be had; if not, it
@@ -17,8 +17,10 @@
 
 #include <event2/event.h>
 
+#include "config.h"
 #include "core/ipaddr.h"
 #include "core/span.h"
+#include "denied.h"
 #include "metrics_text.h"
 
 struct admin; /* owned by main */
@@ -26,6 +28,10 @@ struct admin; /* owned by main */
 /* NULL when the gateway takes tunnels, else why not ("draining"; static text,
  * ASCII). Called on the main thread at each /readyz. */
 typedef const char *(*admin_not_ready_fn)(void *arg);
+
+/* The configuration in force, with its policy. Valid until the base's next
+ * turn. */
+typedef const struct config *(*admin_config_fn)(void *arg);
 
 /* Borrowed for the life of the admin. */
 struct admin_sources {
@@ -38,8 +44,10 @@ struct admin_sources {
 	size_t name_count;
 	/* .process is the admin's own and ignored here. */
 	const struct metrics_source *metrics;
+	const struct denied *const *denied; /* as many as metrics has workers */
+	admin_config_fn config;
 	admin_not_ready_fn not_ready;
-	void *arg; /* of not_ready */
+	void *arg; /* of these */
 };
 
 /* Binds, listens and answers as long as base runs. NULL after a message. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -150,6 +151,7 @@ make_worker(struct server *s, unsigned i)
 	    .auth = s->auth,
 	    .ring = access_log_ring(s->log, i),
 	    .metrics = s->metrics[i],
+	    .denied = s->denied != NULL ? s->denied[i] : NULL,
 	    .doors = &s->doors,
 	    .index = i,
 	    .pipes = s->budget.pipes,
@@ -182,6 +184,25 @@ serve_make_auth(struct server *s, const struct config *c)
 	return false;
 }
 
+/* What nobody can ask for is not kept. */
+static bool
+make_denied(struct server *s)
+{
+	uint64_t seed = 0;
+
+	if (!s->config->admin.on)
+		return true;
+	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
+		return false;
+	s->denied = calloc(s->worker_count, sizeof(struct denied *));
+	for (unsigned i = 0; s->denied != NULL && i < s->worker_count; i++) {
+		s->denied[i] = denied_new(seed);
+		if (s->denied[i] == NULL)
+			return false;
+	}
+	return s->denied != NULL;
+}
+
 static bool
 make_workers(struct server *s)
 {
@@ -195,7 +216,8 @@ make_workers(struct server *s)
 	s->quota = quota_new(&s->budget, s->config);
 	s->metrics = calloc(s->worker_count, sizeof(struct worker_metrics *));
 	s->workers = calloc(s->worker_count, sizeof(struct worker *));
-	if (s->quota == NULL || s->metrics == NULL || s->workers == NULL) {
+	if (s->quota == NULL || s->metrics == NULL || s->workers == NULL ||
+	    !make_denied(s)) {
 		log_error("start_failed", "reason=\"out of memory\"");
 		return false;
 	}
@@ -232,6 +254,14 @@ not_ready(void *arg)
 	return s->draining ? "draining" : NULL;
 }
 
+static const struct config *
+config_in_force(void *arg)
+{
+	const struct server *s = arg;
+
+	return s->config;
+}
+
 bool
 serve_show_config(struct server *s)
 {
@@ -265,6 +295,8 @@ open_admin(struct server *s)
 	    .names = s->admin_names,
 	    .name_count = 1,
 	    .metrics = &s->metrics_source,
+	    .denied = (const struct denied *const *)s->denied,
+	    .config = config_in_force,
 	    .not_ready = not_ready,
 	    .arg = s};
 	struct metrics_source *m = &s->metrics_source;
@@ -395,8 +427,11 @@ stop(struct server *s)
 	access_log_free(s->log);
 	for (unsigned i = 0; s->metrics != NULL && i < s->worker_count; i++)
 		worker_metrics_free(s->metrics[i]);
+	for (unsigned i = 0; s->denied != NULL && i < s->worker_count; i++)
+		denied_free(s->denied[i]);
 	free(s->workers);
 	free(s->metrics);
+	free(s->denied);
 	free(s->listener_names);
 	free(s->listener_slots);
 	auth_free(s->auth);

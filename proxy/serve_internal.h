@@ -14,6 +14,7 @@
 #include "access_log.h"
 #include "admin.h"
 #include "auth.h"
+#include "denied.h"
 #include "doors.h"
 #include "inherited.h"
 #include "metrics.h"
@@ -55,6 +56,7 @@ struct server {
 	struct auth *auth; /* NULL: no listener has ever asked for it */
 	struct access_log *log;
 	struct worker_metrics **metrics; /* per worker */
+	struct denied **denied;          /* the same; NULL without admin */
 	struct worker **workers;
 	unsigned worker_count;
 	struct quota_budget budget;

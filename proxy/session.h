@@ -14,6 +14,7 @@
 #include "config.h"
 #include "core/ipaddr.h"
 #include "core/policy.h"
+#include "denied.h"
 #include "metrics.h"
 #include "net/loop.h"
 #include "net/resolver.h"
@@ -30,6 +31,7 @@ struct gate {
 	struct warm *warm;     /* NULL: upstream.warm is off */
 	struct config *config; /* held; sessions keep the one they began with */
 	struct worker_metrics *metrics;
+	struct denied *denied;    /* borrowed; NULL: nobody looks */
 	struct access_ring *ring; /* NULL: no access log */
 	struct quota *quota;      /* borrowed: shared by all workers */
 	struct auth *auth;        /* the same; NULL: no listener asks */

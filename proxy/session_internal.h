@@ -195,7 +195,10 @@ void session_report_begin(struct session *s);
 /* Log and metrics of an end after which no refusal was sent. */
 void session_report_end(
     struct session *s, enum outcome why, const char *detail);
-/* Log and metrics of a refusal. */
+/* Puts the target in hand (asked, port) into the denied table. let_through: it
+ * was not refused, as the gateway only reports. */
+void session_note_denied(struct session *s, enum outcome why, bool let_through);
+/* Log, metrics and denied table of a refusal. */
 void session_report_refusal(
     struct session *s, enum outcome why, struct span detail);
 

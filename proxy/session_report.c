@@ -214,8 +214,31 @@ session_report_end(struct session *s, enum outcome why, const char *detail)
 }
 
 void
+session_note_denied(struct session *s, enum outcome why, bool let_through)
+{
+	const struct denied_event e = {.host = s->asked,
+	    .port = s->port,
+	    .why = why,
+	    .let_through = let_through,
+	    .client = &s->client.addr,
+	    .unix_ns = clock_unix_ns()};
+
+	if (s->gate->denied != NULL)
+		denied_note(s->gate->denied, &e);
+}
+
+static bool
+is_about_target(enum outcome why)
+{
+	return why == OUTCOME_DENIED_HOST || why == OUTCOME_DENIED_PORT ||
+	       why == OUTCOME_DENIED_ADDRESS_LITERAL;
+}
+
+void
 session_report_refusal(struct session *s, enum outcome why, struct span detail)
 {
+	if (is_about_target(why))
+		session_note_denied(s, why, false);
 	count_end(s, why);
 	write_record(s, why, detail);
 }

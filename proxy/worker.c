@@ -187,6 +187,7 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	w->warm = c->upstream.warm;
 	w->spares = opt->spares;
 	g->metrics = opt->metrics;
+	g->denied = opt->denied;
 	g->ring = opt->ring;
 	g->quota = opt->quota;
 	g->auth = opt->auth;

@@ -14,6 +14,7 @@
 #include "config.h"
 #include "core/ipaddr.h"
 #include "core/policy.h"
+#include "denied.h"
 #include "doors.h"
 #include "metrics.h"
 #include "quota.h"
@@ -26,6 +27,7 @@ struct worker_options {
 	struct auth *auth; /* NULL: no listener asks for credentials */
 	struct access_ring *ring;
 	struct worker_metrics *metrics;
+	struct denied *denied; /* NULL: none */
 	/* Of which the worker takes over those with its index. */
 	const struct doors *doors;
 	unsigned index;

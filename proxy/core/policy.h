@@ -15,6 +15,7 @@
 #include "core/ipaddr.h"
 #include "core/outcome.h"
 #include "core/span.h"
+#include "core/text.h"
 
 struct policy; /* reference-counted, thread-safe */
 
@@ -110,6 +111,18 @@ size_t policy_detail(const struct policy *p, const struct policy_decision *d,
 /* What to do about it, whole lines. buf has POLICY_ADVICE_MAX bytes. */
 size_t policy_advice(const struct policy *p, const struct policy_decision *d,
     const struct endpoint *e, char *buf);
+
+/* "none", "port", "region" … */
+const char *policy_near_token(enum policy_near near);
+
+/* What an opt-in set holds, for a sentence ("image layers of public.ecr.aws"),
+ * or NULL for one that is not known here. */
+const char *policy_set_about(const char *set);
+
+/* The line of an operator's file that admits the target, without a newline:
+ * "host = NAME" or "host = NAME:PORT". It fits a file of INI only up to
+ * INI_LINE_MAX bytes. */
+void policy_extra_line(struct text *t, const struct endpoint *e);
 
 /* Whether an address that an allowed name resolved to may be dialled: NULL if
  * so, else why not ("private-use", "denied by upstream.deny_addresses"; static

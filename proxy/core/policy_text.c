@@ -144,17 +144,22 @@ policy_detail(const struct policy *p, const struct policy_decision *d,
 	return t.len;
 }
 
-/* The lines of an operator's file that would admit the target. */
-static void
-advise_extra(struct text *t, const struct endpoint *e)
+void
+policy_extra_line(struct text *t, const struct endpoint *e)
 {
-	text_str(t, "a file that gateway.extra names may hold:\n"
-		    "[extra]\nhost = ");
+	text_str(t, "host = ");
 	text_add(t, span_of(e->host.text, e->host.len));
 	if (e->port != PORT_HTTPS) {
 		text_char(t, ':');
 		text_u64(t, e->port);
 	}
+}
+
+static void
+advise_extra(struct text *t, const struct endpoint *e)
+{
+	text_str(t, "a file that gateway.extra names may hold:\n[extra]\n");
+	policy_extra_line(t, e);
 	text_char(t, '\n');
 }
 
@@ -213,6 +218,14 @@ advise_region(
 	text_char(t, '\n');
 }
 
+const char *
+policy_set_about(const char *set)
+{
+	return strcmp(set, "registry-cdn") == 0
+		   ? "image layers of public.ecr.aws"
+		   : NULL;
+}
+
 static void
 advise_set(
     struct text *t, const struct policy *p, const struct allowlist_entry *e)
@@ -220,6 +233,11 @@ advise_set(
 	size_t count;
 	const char *const *sets = policy_sets(p, &count);
 
+	if (policy_set_about(e->set) != NULL) {
+		text_str(t, "It holds ");
+		text_str(t, policy_set_about(e->set));
+		text_str(t, ".\n");
+	}
 	text_str(t, "To open that set, set:\ngateway.sets = ");
 	add_names(t, sets, count);
 	text_str(t, count > 0 ? ", " : "");
@@ -246,6 +264,30 @@ advise_no_proxy(struct text *t, const struct hostname *name)
 		text_add(t, span_of(name->text, name->len));
 	}
 	text_str(t, "\"\n");
+}
+
+const char *
+policy_near_token(enum policy_near near)
+{
+	switch (near) {
+	case NEAR_NONE:
+		break;
+	case NEAR_PORT:
+		return "port";
+	case NEAR_REGION:
+		return "region";
+	case NEAR_SET:
+		return "set";
+	case NEAR_FEATURE:
+		return "feature";
+	case NEAR_APEX:
+		return "apex";
+	case NEAR_CLUSTER:
+		return "cluster";
+	case NEAR_LOOKALIKE:
+		return "lookalike";
+	}
+	return "none";
 }
 
 size_t

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "json_out.h"
+#include "core/json_out.h"
 
 #include <inttypes.h>
 
 #include "core/text.h"
 
 enum {
-	/* The longest text of the model (an answer's body, instructions), each
-	 * byte escaped as six. */
-	STRING_MAX = 1536 * 6 + 2,
+	STRING_MAX = JSON_TEXT_MAX * 6 + 2, /* each byte escaped as six */
 };
 
 static void
@@ -53,6 +51,8 @@ json_span(struct json_out *j, const char *key, struct span value)
 	char buf[STRING_MAX];
 	struct text t = text_in(buf, sizeof(buf));
 
+	if (value.len > JSON_TEXT_MAX)
+		value.len = JSON_TEXT_MAX;
 	begin_member(j, key);
 	text_json(&t, value);
 	(void)fwrite(buf, 1, t.len, j->out);
@@ -83,6 +83,18 @@ json_i64(struct json_out *j, const char *key, int64_t value)
 {
 	begin_member(j, key);
 	(void)fprintf(j->out, "%" PRId64, value);
+}
+
+void
+json_u64s(
+    struct json_out *j, const char *key, const uint64_t *values, size_t count)
+{
+	begin_member(j, key);
+	(void)fputc('[', j->out);
+	for (size_t i = 0; i < count; i++)
+		(void)fprintf(
+		    j->out, "%s%" PRIu64, i > 0 ? ", " : "", values[i]);
+	(void)fputc(']', j->out);
 }
 
 void
@@ -122,6 +134,20 @@ json_date(struct json_out *j, const char *key, int64_t unix_s)
 		return;
 	}
 	text_time(&t, (uint64_t)unix_s * 1000000000U);
+	json_span(j, key, span_of(buf, t.len));
+}
+
+void
+json_time(struct json_out *j, const char *key, uint64_t unix_ns)
+{
+	char buf[40];
+	struct text t = text_in(buf, sizeof(buf));
+
+	if (unix_ns == 0) {
+		json_null(j, key);
+		return;
+	}
+	text_time(&t, unix_ns);
 	json_span(j, key, span_of(buf, t.len));
 }
 
