@@ -5,8 +5,8 @@
  * AWS Network Firewall, and ruleCollectionGroups of Azure Resource Manager. */
 #include <ctype.h>
 
+#include "core/json_out.h"
 #include "core/text.h"
-#include "json_out.h"
 #include "list_form.h"
 
 enum {

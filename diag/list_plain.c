@@ -2,7 +2,7 @@
  *
  * For people, scripts and programs. */
 #include "core/text.h"
-#include "json_out.h"
+#include "core/json_out.h"
 #include "list_form.h"
 
 enum {
