@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * For people, scripts and programs. */
-#include "core/text.h"
 #include "core/json_out.h"
+#include "core/text.h"
 #include "list_form.h"
 
 enum {

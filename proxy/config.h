@@ -203,6 +203,21 @@ bool config_read_secrets(
  * back to the same. Secrets are masked. */
 void config_dump(const struct config *c, FILE *out);
 
+/* One key in force; text valid only during the call. */
+struct config_shown {
+	const char *key;      /* "tunnel.sni", "listener main.clients" */
+	const char *value;    /* of a list its items; secrets are masked; cut
+			       * with "..." when very long */
+	const char *fallback; /* the default */
+	const char *source;   /* "default", "FILE:LINE", "--set" */
+	const char *help;     /* one line */
+	bool restart;         /* a change takes a restart */
+};
+typedef void (*config_shown_fn)(void *arg, const struct config_shown *key);
+
+/* The same key by key. */
+void config_show(const struct config *c, config_shown_fn fn, void *arg);
+
 /* Every key, one "key<TAB>default<TAB>reloadable or restart<TAB>accepted
  * values<TAB>help" a line: for the manual page and its lint. Keys that belong
  * to a later version are not among them. */

@@ -11,6 +11,8 @@
 enum {
 	VALUE_MAX = CONFIG_TEXT_MAX + 8, /* one item, "unix:" before it */
 	SOURCE_MAX = 100,
+	SOURCE_TEXT_MAX = SOURCE_MAX + 32,
+	SHOWN_MAX = 1024, /* of a value in config_show() */
 	/* Room for several items in a line, beside the longest key. */
 	LINE_VALUE_MAX = INI_LINE_MAX - 20,
 };
@@ -26,27 +28,26 @@ fallback_text(const struct config_key *key)
 /* Where it was set; the end of a long path says more than its beginning. In
  * ASCII, as a path may hold bytes that a configuration file may not. */
 static void
-dump_source(const struct config_slot *slot, FILE *out)
+add_source(struct text *t, const struct config_slot *slot)
 {
 	const struct config_record *r = slot->first;
 	size_t len;
 
 	if (r == NULL) {
-		(void)fputs("; source: default\n", out);
+		text_str(t, "default");
 		return;
 	}
-	(void)fputs("; source: ", out);
 	len = strlen(r->where);
 	if (len > SOURCE_MAX)
-		(void)fputs("...", out);
+		text_str(t, "...");
 	for (const char *p = len > SOURCE_MAX ? r->where + len - SOURCE_MAX
 					      : r->where;
 	     *p != '\0'; p++) {
 		unsigned char c = (unsigned char)*p;
 
-		(void)fputc(c < 0x20 || c >= 0x7f ? '?' : c, out);
+		text_char(t, c < 0x20 || c >= 0x7f ? '?' : *p);
 	}
-	(void)fputs(r == slot->last ? "\n" : " and more\n", out);
+	text_str(t, r == slot->last ? "" : " and more");
 }
 
 static void
@@ -80,20 +81,24 @@ dump_value(const struct config_key *key, const void *field, FILE *out)
 	(void)fputc('\n', out);
 }
 
-static void
-dump_key(const struct config_key *key, const struct config *c,
-    const struct config_listener *listener, FILE *out)
-{
-	const char *base = (const void *)c;
-	char expected[CONFIG_EXPECT_MAX + 1];
+/* A key in one of its places. */
+struct place {
+	const struct config_key *key;
+	const struct config *config;
+	const struct config_listener *listener; /* NULL unless it is of one */
+};
 
-	if (listener != NULL)
-		base = (const void *)listener;
-	(void)fprintf(out, "\n; %s\n; accepted: %s\n; default: %s\n", key->help,
-	    config_expect(key, expected), fallback_text(key));
-	dump_source(config_slot_of(key, c, listener), out);
-	dump_value(key, base + key->offset, out);
+static const void *
+place_field(const struct place *p)
+{
+	const char *base = (const void *)p->config;
+
+	if (p->listener != NULL)
+		base = (const void *)p->listener;
+	return base + p->key->offset;
 }
+
+typedef void (*place_fn)(void *arg, const struct place *p);
 
 /* A unix listener has no clients to judge, and the key would be refused. */
 static bool
@@ -104,45 +109,151 @@ is_left_out(const struct config_key *key, const struct config_listener *l)
 }
 
 static void
-dump_section(size_t first, const struct config *c,
-    const struct config_listener *listener, FILE *out)
+each_of_section(size_t first, const struct config *c,
+    const struct config_listener *listener, place_fn fn, void *arg)
 {
 	const char *section = config_table[first].section;
 
-	(void)fprintf(out, "\n[%s%s%s]\n", section, listener != NULL ? " " : "",
-	    listener != NULL ? listener->name : "");
 	for (size_t i = first; i < config_table_count &&
 			       strcmp(config_table[i].section, section) == 0;
 	     i++) {
-		const struct config_key *key = &config_table[i];
+		const struct place p = {&config_table[i], c, listener};
 
-		if (key->type != NULL && !is_left_out(key, listener))
-			dump_key(key, c, listener, out);
+		if (p.key->type != NULL && !is_left_out(p.key, listener))
+			fn(arg, &p);
 	}
+}
+
+/* Every key that is in force, in the order of a file. */
+static void
+each_place(const struct config *c, place_fn fn, void *arg)
+{
+	const char *before = "";
+
+	for (size_t i = 0; i < config_table_count; i++) {
+		const char *section = config_table[i].section;
+
+		if (strcmp(section, before) == 0)
+			continue;
+		before = section;
+		if (!config_key_is_named(&config_table[i])) {
+			each_of_section(i, c, NULL, fn, arg);
+			continue;
+		}
+		for (size_t n = 0; n < c->listener_count; n++)
+			each_of_section(i, c, &c->listeners[n], fn, arg);
+	}
+}
+
+/* --- as a file --------------------------------------------------------------
+ */
+
+struct dump {
+	FILE *out;
+	const char *section; /* the one that is open */
+	const struct config_listener *listener;
+};
+
+static void
+dump_section(struct dump *d, const struct place *p)
+{
+	bool same = d->section != NULL && d->listener == p->listener &&
+		    strcmp(d->section, p->key->section) == 0;
+
+	d->section = p->key->section;
+	d->listener = p->listener;
+	if (!same)
+		(void)fprintf(d->out, "\n[%s%s%s]\n", d->section,
+		    d->listener != NULL ? " " : "",
+		    d->listener != NULL ? d->listener->name : "");
+}
+
+static void
+dump_key(void *arg, const struct place *p)
+{
+	struct dump *d = arg;
+	char expected[CONFIG_EXPECT_MAX + 1], source[SOURCE_TEXT_MAX];
+	struct text t = text_in(source, sizeof(source));
+
+	dump_section(d, p);
+	add_source(&t, config_slot_of(p->key, p->config, p->listener));
+	(void)fprintf(d->out,
+	    "\n; %s\n; accepted: %s\n; default: %s\n; source: %s\n",
+	    p->key->help, config_expect(p->key, expected),
+	    fallback_text(p->key), text_end(&t));
+	dump_value(p->key, place_field(p), d->out);
 }
 
 void
 config_dump(const struct config *c, FILE *out)
 {
-	const char *before = "";
+	struct dump d = {.out = out};
 
 	(void)fprintf(out, "; sekisho-proxy %s, effective configuration\n",
 	    SEKISHO_VERSION);
-	for (size_t i = 0; i < config_table_count; i++) {
-		const char *section = config_table[i].section;
-
-		if (strcmp(section, before) == 0 ||
-		    config_table[i].type == NULL)
-			continue;
-		before = section;
-		if (!config_key_is_named(&config_table[i])) {
-			dump_section(i, c, NULL, out);
-			continue;
-		}
-		for (size_t n = 0; n < c->listener_count; n++)
-			dump_section(i, c, &c->listeners[n], out);
-	}
+	each_place(c, dump_key, &d);
 }
+
+/* --- key by key -------------------------------------------------------------
+ */
+
+struct show {
+	config_shown_fn fn;
+	void *arg;
+};
+
+static void
+add_value(struct text *t, const struct place *p)
+{
+	const struct config_type *type = p->key->type;
+
+	for (size_t i = 0; !t->cut; i++) {
+		size_t before = t->len;
+
+		text_str(t, i > 0 ? ", " : "");
+		if (!type->format(p->key, place_field(p), i, t)) {
+			t->len = before;
+			if (i == 0)
+				text_str(t, p->key->word);
+			return;
+		}
+		if (!type->list)
+			return;
+	}
+	t->len = t->cap - sizeof("...");
+	text_str(t, "...");
+}
+
+static void
+show_key(void *arg, const struct place *p)
+{
+	const struct show *s = arg;
+	char value[SHOWN_MAX], source[SOURCE_TEXT_MAX],
+	    key[CONFIG_KEY_TEXT_MAX + 1];
+	struct text v = text_in(value, sizeof(value));
+	struct text from = text_in(source, sizeof(source));
+
+	add_value(&v, p);
+	add_source(&from, config_slot_of(p->key, p->config, p->listener));
+	s->fn(s->arg, &(struct config_shown){
+			  .key = config_key_text(p->key, p->listener, key),
+			  .value = text_end(&v),
+			  .fallback = fallback_text(p->key),
+			  .source = text_end(&from),
+			  .help = p->key->help,
+			  .restart = p->key->restart});
+}
+
+void
+config_show(const struct config *c, config_shown_fn fn, void *arg)
+{
+	struct show s = {fn, arg};
+
+	each_place(c, show_key, &s);
+}
+
+/* --- the table itself -------------------------------------------------------
+ */
 
 void
 config_keys(FILE *out)
