@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "helm.h"
 #include "list.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -18,6 +19,8 @@ static const struct command {
 } commands[] = {
     {"check", "is every endpoint reachable from here, and if not, why",
 	check_main},
+    {"helm", "the chart's values for a proxy, or what is wrong with yours",
+	helm_main},
     {"list", "the endpoints, in the form that other systems take", list_main},
 };
 

@@ -57,7 +57,7 @@ ALONE = {
         "diag/probe_http.c",
     },
     "jansson": {"diag/registry.c"},
-    "libyaml": {"diag/helm.c"},
+    "libyaml": {"diag/helm_values.c"},
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
