@@ -7,6 +7,9 @@ set -eu
 
 list=$(dirname "$0")/packages.txt
 missing=
+# Names of packages that are there, and what they stand in for.
+there=$(dpkg-query -W -f '${db:Status-Status} ${Package}, ${Provides}\n' |
+	sed -n 's/^installed //p' | tr ',' '\n' | sed 's/^ *//; s/ .*//')
 for section in "$@"; do
 	wanted=$(awk -v want="[$section]" \
 		'/^\[/ { on = $0 == want } on && /^[a-z]/' "$list")
@@ -15,9 +18,8 @@ for section in "$@"; do
 		exit 2
 	fi
 	for package in $wanted; do
-		state=$(dpkg-query -W -f '${db:Status-Status}' "$package" \
-			2>/dev/null) || state=none
-		[ "$state" = installed ] || missing="$missing $package"
+		printf '%s\n' "$there" | grep -qxF "$package" ||
+			missing="$missing $package"
 	done
 done
 if [ -z "$missing" ]; then

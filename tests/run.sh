@@ -40,6 +40,8 @@ if ! unshare --net true; then
 	exit 1
 fi
 
+tests/container/chart/install.sh build/chart-tools
+
 for preset in dev release clang; do
 	step "building $preset"
 	cmake --preset "$preset" >/dev/null
