@@ -28,47 +28,44 @@ struct config_loader {
 	/* The section being read, as its first row; NULL: a bad one, which has
 	 * been reported. */
 	const struct config_key *section;
-	char listener[CONFIG_NAME_MAX + 1];
+	char name[CONFIG_NAMED_MAX + 1];     /* its own, if it has one */
 	bool declared[CONFIG_LISTENERS_MAX]; /* has a section in the file */
 };
 
-static struct config_listener *
-listener_find(struct config *c, const char *name)
-{
-	for (size_t i = 0; i < c->listener_count; i++) {
-		if (strcmp(c->listeners[i].name, name) == 0)
-			return &c->listeners[i];
-	}
-	return NULL;
-}
-
 /* Found or made; NULL when out of memory or there are too many. */
-static struct config_listener *
-listener_get(struct config_loader *l, struct config *c, const char *name)
+static struct config_named *
+named_get(struct config_loader *l, struct config *c,
+    const struct config_kind *kind, const char *name, const char *where)
 {
-	struct config_listener *grown, made = {0};
+	struct config_named *found = config_kind_find(kind, c, name);
+	size_t count = config_kind_count(kind, c);
+	struct config_named made = {.where = where};
+	char *base = (char *)(void *)c;
+	void *items;
 
-	grown = listener_find(c, name);
-	if (grown != NULL || c->listener_count == CONFIG_LISTENERS_MAX)
-		return grown;
+	if (found != NULL || count == kind->most)
+		return found;
 	made.name = config_memory_text(&l->memory, span_str(name));
 	made.slots = config_memory_alloc(
 	    &l->memory, config_table_count * sizeof(*made.slots));
-	grown = config_memory_grow(
-	    &l->memory, c->listeners, c->listener_count, sizeof(*c->listeners));
+	memcpy(&items, base + kind->items, sizeof(items));
+	items = config_memory_grow(&l->memory, items, count, kind->size);
 	if (l->memory.failed)
 		return NULL;
-	c->listeners = grown;
-	c->listeners[c->listener_count] = made;
-	return &c->listeners[c->listener_count++];
+	memcpy(base + kind->items, &items, sizeof(items));
+	count++;
+	memcpy(base + kind->count, &count, sizeof(count));
+	found = config_kind_at(kind, c, count - 1);
+	*found = made;
+	return found;
 }
 
 /* One place where a value comes from and goes to. */
 struct assignment {
 	const struct config_key *key;
 	struct config *config;
-	struct config_listener *listener; /* NULL unless the key is named */
-	const char *where;                /* lives as long as the config */
+	struct config_named *named; /* NULL unless its section has a name */
+	const char *where;          /* lives as long as the config */
 	struct span value;
 };
 
@@ -80,14 +77,13 @@ report_value(struct config_loader *l, const struct assignment *a,
 
 	if (a->key->type->secret) {
 		config_report_key(&l->report, at,
-		    config_key_text(a->key, a->listener, key), "expected %s",
+		    config_key_text(a->key, a->named, key), "expected %s",
 		    config_expect(a->key, expected));
 		return;
 	}
 	config_report_key(&l->report, at,
-	    config_key_text(a->key, a->listener, key),
-	    "\"%.*s\"%s: expected %s", config_shown(wrong),
-	    wrong.len > 0 ? wrong.ptr : "",
+	    config_key_text(a->key, a->named, key), "\"%.*s\"%s: expected %s",
+	    config_shown(wrong), wrong.len > 0 ? wrong.ptr : "",
 	    wrong.len > CONFIG_SHOWN_MAX ? "..." : "",
 	    config_expect(a->key, expected));
 }
@@ -114,7 +110,7 @@ word_stands_alone(struct config_loader *l, const struct assignment *a,
 	if (!has_word || !many)
 		return true;
 	config_report_key(&l->report, slot->last,
-	    config_key_text(a->key, a->listener, key),
+	    config_key_text(a->key, a->named, key),
 	    "\"%s\" stands alone, without other values", word);
 	return false;
 }
@@ -123,7 +119,7 @@ static void
 assign_list(struct config_loader *l, const struct assignment *a,
     const struct config_slot *slot)
 {
-	void *field = config_field(a->key, a->config, a->listener);
+	void *field = config_field(a->key, a->config, a->named);
 	struct span item, rest = a->value;
 
 	if (!word_stands_alone(l, a, slot))
@@ -144,7 +140,7 @@ assign(struct config_loader *l, const struct assignment *a)
 {
 	const struct config_type *type = a->key->type;
 	struct config_slot *slots =
-	    a->listener != NULL ? a->listener->slots : a->config->slots;
+	    a->named != NULL ? a->named->slots : a->config->slots;
 	struct config_slot *slot = &slots[a->key - config_table];
 	struct config_record *r = config_memory_alloc(&l->memory, sizeof(*r));
 	char key[CONFIG_KEY_TEXT_MAX + 1];
@@ -158,7 +154,7 @@ assign(struct config_loader *l, const struct assignment *a)
 		return;
 	if (!type->list && slot->first != NULL) {
 		config_report_key(&l->report, r,
-		    config_key_text(a->key, a->listener, key),
+		    config_key_text(a->key, a->named, key),
 		    "given twice, first at %s", slot->first->where);
 		return;
 	}
@@ -171,7 +167,7 @@ assign(struct config_loader *l, const struct assignment *a)
 		assign_list(l, a, slot);
 	else if (a->value.len == 0 ||
 		 !type->parse(a->key, a->value,
-		     config_field(a->key, a->config, a->listener), &l->memory))
+		     config_field(a->key, a->config, a->named), &l->memory))
 		report_value(l, a, r, a->value);
 }
 
@@ -191,7 +187,7 @@ section_enter(struct config_loader *l, const char *where, struct span text)
 {
 	struct config_place at = place_at(l, where);
 
-	l->section = config_section_get(&at, text, l->listener);
+	l->section = config_section_get(&at, text, l->name);
 	return l->section != NULL;
 }
 
@@ -204,16 +200,24 @@ key_get(struct config_loader *l, const char *where, const char *name)
 	return config_key_get(&at, l->section, span_str(name));
 }
 
-/* The listener of the section being read, or NULL after a report. */
-static struct config_listener *
-listener_here(struct config_loader *l, struct config *c, const char *where)
+/* What has the name of the section being read, or NULL after a report. */
+static struct config_named *
+named_here(struct config_loader *l, struct config *c,
+    const struct config_kind *kind, const char *where)
 {
-	struct config_listener *found = listener_get(l, c, l->listener);
+	struct config_named *found = named_get(l, c, kind, l->name, where);
 
 	if (found == NULL && !l->memory.failed)
-		config_report(&l->report, "%s: more than %d listeners", where,
-		    CONFIG_LISTENERS_MAX);
+		config_report(&l->report, "%s: more than %u sections [%s NAME]",
+		    where, kind->most, kind->section);
 	return found;
+}
+
+/* Whether a section of the file is replaced as a whole by options. */
+static bool
+is_replaced(const struct config_loader *l, const struct config_kind *kind)
+{
+	return kind == &config_listener_kind && l->src->listen_count > 0;
 }
 
 /* Options */
@@ -222,6 +226,7 @@ static void
 load_setting(struct config_loader *l, const struct config_setting *s)
 {
 	struct assignment a = {.config = l->config, .where = s->option};
+	const struct config_kind *kind;
 	const char *dot = strrchr(s->key, '.');
 	struct span section = dot == NULL
 				  ? span_str(s->key)
@@ -232,17 +237,18 @@ load_setting(struct config_loader *l, const struct config_setting *s)
 	a.key = key_get(l, s->option, dot == NULL ? "" : dot + 1);
 	if (a.key == NULL)
 		return;
-	if (config_key_is_named(a.key)) {
-		if (l->src->listen_count > 0 &&
-		    listener_find(l->config, l->listener) == NULL) {
-			config_report(&l->report,
-			    "%s listener %s.%s: no such listener: with "
-			    "--listen they are main, main-2 and so on",
-			    s->option, l->listener, a.key->name);
-			return;
-		}
-		a.listener = listener_here(l, l->config, s->option);
-		if (a.listener == NULL)
+	kind = config_kind_of(a.key);
+	if (kind != NULL && is_replaced(l, kind) &&
+	    config_kind_find(kind, l->config, l->name) == NULL) {
+		config_report(&l->report,
+		    "%s listener %s.%s: no such listener: with --listen they "
+		    "are main, main-2 and so on",
+		    s->option, l->name, a.key->name);
+		return;
+	}
+	if (kind != NULL) {
+		a.named = named_here(l, l->config, kind, s->option);
+		if (a.named == NULL)
 			return;
 	}
 	a.value = config_trim(span_str(s->value));
@@ -259,10 +265,10 @@ load_listen(struct config_loader *l, size_t i)
 	    .value = config_trim(span_str(l->src->listen[i])),
 	};
 
-	(void)snprintf(l->listener, sizeof(l->listener),
-	    i == 0 ? "main" : "main-%zu", i + 1);
-	a.listener = listener_here(l, l->config, "--listen");
-	if (a.listener != NULL)
+	(void)snprintf(
+	    l->name, sizeof(l->name), i == 0 ? "main" : "main-%zu", i + 1);
+	a.named = named_here(l, l->config, &config_listener_kind, "--listen");
+	if (a.named != NULL)
 		assign(l, &a);
 }
 
@@ -285,32 +291,38 @@ load_options(struct config_loader *l)
 static bool
 is_overridden(struct config_loader *l, const struct config_key *key)
 {
-	const struct config_listener *listener = NULL;
+	const struct config_kind *kind = config_kind_of(key);
+	const struct config_named *named = NULL;
 	const struct config_record *first;
 
-	if (config_key_is_named(key)) {
-		if (l->src->listen_count > 0)
+	if (kind != NULL) {
+		if (is_replaced(l, kind))
 			return true;
-		listener = listener_find(l->config, l->listener);
-		if (listener == NULL)
+		named = config_kind_find(kind, l->config, l->name);
+		if (named == NULL)
 			return false;
 	}
-	first = config_slot_of(key, l->config, listener)->first;
+	first = config_slot_of(key, l->config, named)->first;
 	return first != NULL && first->option;
 }
 
 static void
 file_section(struct config_loader *l, const char *where, const char *text)
 {
-	struct config *c = l->src->listen_count > 0 ? l->shadow : l->config;
-	const struct config_listener *listener;
+	const struct config_kind *kind;
+	struct config_named *named;
+	struct config *c;
 
-	if (!section_enter(l, where, span_str(text)) ||
-	    !config_key_is_named(l->section))
+	if (!section_enter(l, where, span_str(text)))
 		return;
-	listener = listener_here(l, c, where);
-	if (listener != NULL && c == l->config)
-		l->declared[listener - c->listeners] = true;
+	kind = config_kind_of(l->section);
+	if (kind == NULL)
+		return;
+	c = is_replaced(l, kind) ? l->shadow : l->config;
+	named = named_here(l, c, kind, where);
+	if (named != NULL && kind == &config_listener_kind && c == l->config)
+		l->declared[(struct config_listener *)(void *)named -
+			    c->listeners] = true;
 }
 
 static void
@@ -335,8 +347,8 @@ file_key(struct config_loader *l, const struct ini_entry *e, char *where)
 	if (is_overridden(l, a.key))
 		a.config = l->shadow;
 	if (config_key_is_named(a.key)) {
-		a.listener = listener_here(l, a.config, where);
-		if (a.listener == NULL)
+		a.named = named_here(l, a.config, config_kind_of(a.key), where);
+		if (a.named == NULL)
 			return;
 	}
 	assign(l, &a);
@@ -407,7 +419,7 @@ check_undeclared(struct config_loader *l)
 		char hint[CONFIG_SHOWN_MAX];
 
 		if (l->declared[i] ||
-		    config_slot_of(address, c, at)->first != NULL ||
+		    config_slot_of(address, c, &at->named)->first != NULL ||
 		    (c->listener_count == 1 && strcmp(at->name, "main") == 0))
 			continue;
 		for (size_t n = 0; n < c->listener_count; n++) {
@@ -425,12 +437,12 @@ check_undeclared(struct config_loader *l)
 
 static void
 fall_back(struct config_loader *l, const struct config_key *key,
-    struct config_listener *listener)
+    struct config_named *named)
 {
-	void *field = config_field(key, l->config, listener);
+	void *field = config_field(key, l->config, named);
 	struct span item, rest;
 
-	if (config_slot_of(key, l->config, listener)->first != NULL)
+	if (config_slot_of(key, l->config, named)->first != NULL)
 		return;
 	if (key->fallback == NULL && l->src->partial)
 		return;
@@ -461,18 +473,21 @@ load_defaults(struct config_loader *l)
 {
 	struct config *c = l->config;
 
-	if (c->listener_count == 0 && listener_get(l, c, "main") == NULL)
+	if (c->listener_count == 0 &&
+	    named_get(l, c, &config_listener_kind, "main", NULL) == NULL)
 		return;
 	for (const struct config_key *k = config_table;
 	     k < config_table + config_table_count; k++) {
+		const struct config_kind *kind = config_kind_of(k);
+
 		if (k->type == NULL)
 			continue;
-		if (!config_key_is_named(k)) {
+		if (kind == NULL) {
 			fall_back(l, k, NULL);
 			continue;
 		}
-		for (size_t i = 0; i < c->listener_count; i++)
-			fall_back(l, k, &c->listeners[i]);
+		for (size_t i = 0; i < config_kind_count(kind, c); i++)
+			fall_back(l, k, config_kind_at(kind, c, i));
 	}
 }
 
@@ -506,10 +521,15 @@ config_load(const struct config_sources *src, config_error_fn error, void *arg)
 		}
 		if (l.report.count == 0 && !l.memory.failed)
 			config_check(l.config, &l.report);
+		if (l.report.count == 0 && !l.memory.failed &&
+		    !config_hosts_finish(l.config, &l.memory))
+			l.memory.failed = true;
 	}
 	if (l.memory.failed)
 		config_report(&l.report, "out of memory");
 	if (l.report.count > 0) {
+		if (l.config != NULL)
+			name_table_fini(&l.config->host_table);
 		config_memory_free(l.memory.blocks);
 		return NULL;
 	}
@@ -532,6 +552,7 @@ config_free(struct config *c)
 	policy_unref(c->policy);
 	for (size_t i = 0; i < c->listener_count; i++)
 		realm_free(c->listeners[i].realm);
+	name_table_fini(&c->host_table);
 	config_memory_free(c->memory);
 }
 

@@ -15,8 +15,10 @@
 
 #include "core/hostname.h"
 #include "core/ipaddr.h"
+#include "core/name_table.h"
 #include "core/policy.h"
 #include "core/span.h"
+#include "net/resolver.h"
 
 enum config_family {
 	FAMILY_ANY,
@@ -26,7 +28,8 @@ enum config_family {
 enum config_sni {
 	SNI_VERIFY,
 	SNI_REQUIRE_TLS,
-	SNI_OFF
+	SNI_OFF,
+	SNI_AS_TUNNEL /* of a host: tunnel.sni holds */
 };
 enum config_log_format {
 	LOG_JSON,
@@ -41,6 +44,11 @@ struct config_strings {
 
 struct config_prefixes {
 	struct ip_prefix *items;
+	size_t count;
+};
+
+struct config_addresses {
+	struct ipaddr *items;
 	size_t count;
 };
 
@@ -64,8 +72,23 @@ enum config_auth {
 
 struct realm;
 
-struct config_listener {
+/* What sections with a name of their own begin with. */
+struct config_named {
 	char *name;
+	const char *where; /* "FILE:LINE" or the option that first names it */
+	struct config_slot *slots;
+};
+
+/* [listener NAME] */
+struct config_listener {
+	union {
+		struct config_named named;
+		struct {
+			char *name;
+			const char *where;
+			struct config_slot *slots;
+		};
+	};
 	char
 	    *unix_path; /* address = unix:/path; else NULL and address is set */
 	struct ip_endpoint address;
@@ -76,7 +99,20 @@ struct config_listener {
 	struct realm *realm; /* of credentials; NULL without auth */
 	bool proxy_protocol; /* a PROXY header is required */
 	size_t slot;         /* where its tunnels are counted; set by serve */
-	struct config_slot *slots;
+};
+
+/* [host NAME]: what one name of the list has of its own. NAME is its name in
+ * lower case. */
+struct config_host {
+	struct config_named named;
+	struct hostname name;
+	struct config_addresses addresses; /* none: DNS knows them */
+	struct config_prefixes allow_addresses;
+	enum config_sni sni;
+	uint32_t idle_timeout_ms; /* 0: tunnel.idle_timeout holds */
+	/* Those of addresses that upstream.family leaves, in their order; NULL
+	 * without addresses. */
+	const struct addr_list *fixed;
 };
 
 /* A proxy to go through. */
@@ -112,6 +148,9 @@ struct config {
 	} gateway;
 	struct config_listener *listeners; /* at least one */
 	size_t listener_count;
+	struct config_host *hosts;
+	size_t host_count;
+	struct name_table host_table; /* their places, by name */
 	struct {
 		struct config_endpoints servers; /* none: resolv.conf */
 		uint32_t timeout_ms;
@@ -187,6 +226,13 @@ struct config *config_load(const struct config_sources *src,
 struct config *config_ref(struct config *c);
 void config_free(struct config *c); /* NULL is fine */
 
+/* What [host NAME] says of this name, or NULL: one look into a table. */
+const struct config_host *config_host_find(
+    const struct config *c, const struct hostname *name);
+
+/* Whether upstream.family lets a fixed address be dialled. */
+bool config_host_uses(const struct config *c, const struct ipaddr *address);
+
 /* Reports each key that takes a restart and differs between running and next:
  * its name, by fn. Returns how many. */
 size_t config_restart_keys(const struct config *running,
@@ -224,7 +270,8 @@ void config_show(const struct config *c, config_shown_fn fn, void *arg);
 void config_keys(FILE *out);
 
 /* Loads the lists that the configuration names and makes the policy. NULL after
- * error calls; an unknown region or set is reported where it was given. */
+ * error calls; an unknown region or set, or a [host NAME] that no list in force
+ * knows, is reported where it was given. */
 struct policy *config_policy(
     const struct config *c, config_error_fn error, void *arg) MUST_CHECK;
 

@@ -71,6 +71,56 @@ const struct config_type config_prefix_list = {
     .expect = prefix_expect,
 };
 
+/* Addresses, without a port */
+
+static bool
+address_parse(const struct config_key *key, struct span text, void *field,
+    struct config_memory *m)
+{
+	struct config_addresses *list = field;
+	struct ipaddr *grown;
+	struct ipaddr address;
+
+	(void)key;
+	if (!ipaddr_parse(&address, text))
+		return false;
+	grown = config_memory_grow(
+	    m, list->items, list->count, sizeof(*list->items));
+	if (grown != NULL) {
+		grown[list->count++] = address;
+		list->items = grown;
+	}
+	return true;
+}
+
+static bool
+address_format(
+    const struct config_key *key, const void *field, size_t i, struct text *out)
+{
+	const struct config_addresses *list = field;
+	char buf[IPADDR_TEXT_MAX + 1];
+
+	(void)key;
+	if (i >= list->count)
+		return false;
+	text_add(out, span_of(buf, ipaddr_format(&list->items[i], buf)));
+	return true;
+}
+
+static void
+address_expect(const struct config_key *key, struct text *out)
+{
+	text_str(out, key->word);
+	text_str(out, ", or addresses such as 10.1.2.3, fd00::1");
+}
+
+const struct config_type config_address_list = {
+    .list = true,
+    .parse = address_parse,
+    .format = address_format,
+    .expect = address_expect,
+};
+
 /* ADDR[:PORT] of a DNS server */
 
 static bool

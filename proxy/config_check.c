@@ -15,13 +15,13 @@ struct place {
 
 static struct place
 place_of(const struct config *c, const char *section, const char *name,
-    const struct config_listener *listener)
+    const struct config_named *named)
 {
 	const struct config_key *key =
 	    config_key_find(span_str(section), span_str(name));
-	struct place p = {.at = config_slot_of(key, c, listener)->first};
+	struct place p = {.at = config_slot_of(key, c, named)->first};
 
-	(void)config_key_text(key, listener, p.key);
+	(void)config_key_text(key, named, p.key);
 	return p;
 }
 
@@ -78,11 +78,11 @@ check_deny_leaves_some(const struct config *c, struct config_report *r)
 		    "with upstream.family no address is left to dial");
 }
 
+/* allow: the key that has the prefixes a. */
 static void
-check_allow_against_deny(const struct config *c, struct config_report *r)
+check_allow_against_deny(const struct config *c, const struct place *allow,
+    const struct config_prefixes *a, struct config_report *r)
 {
-	struct place allow = place_of(c, "upstream", "allow_addresses", NULL);
-	const struct config_prefixes *a = &c->upstream.allow_addresses;
 	const struct config_prefixes *d = &c->upstream.deny_addresses;
 	char inner[IP_PREFIX_TEXT_MAX + 1], outer[IP_PREFIX_TEXT_MAX + 1];
 
@@ -92,13 +92,46 @@ check_allow_against_deny(const struct config *c, struct config_report *r)
 				continue;
 			(void)ip_prefix_format(&a->items[i], inner);
 			(void)ip_prefix_format(&d->items[j], outer);
-			config_report_key(r, allow.at, allow.key,
+			config_report_key(r, allow->at, allow->key,
 			    "%s lies in %s of upstream.deny_addresses, which "
 			    "wins",
 			    inner, outer);
 			break;
 		}
 	}
+}
+
+static void
+check_addresses(const struct config *c, const struct place *at,
+    const struct config_addresses *list, struct config_report *r)
+{
+	bool some = false;
+
+	if (list->count > ADDR_LIST_MAX)
+		config_report_key(r, at->at, at->key, "more than %d addresses",
+		    ADDR_LIST_MAX);
+	for (size_t i = 0; i < list->count; i++)
+		some = some || config_host_uses(c, &list->items[i]);
+	if (list->count > 0 && !some)
+		config_report_key(r, at->at, at->key,
+		    "with upstream.family no address is left to dial");
+}
+
+static void
+check_host(const struct config *c, const struct config_host *h,
+    struct config_report *r)
+{
+	static const char with_parent[] =
+	    "does not go with upstream.parent, which resolves the names";
+	struct place fixed = place_of(c, "host", "addresses", &h->named);
+	struct place allow = place_of(c, "host", "allow_addresses", &h->named);
+
+	if (c->upstream.parent.on && h->addresses.count > 0)
+		config_report_key(r, fixed.at, fixed.key, with_parent);
+	if (c->upstream.parent.on && h->allow_addresses.count > 0)
+		config_report_key(r, allow.at, allow.key, with_parent);
+	check_addresses(c, &fixed, &h->addresses, r);
+	check_allow_against_deny(c, &allow, &h->allow_addresses, r);
 }
 
 static void
@@ -163,8 +196,9 @@ static void
 check_auth(const struct config *c, const struct config_listener *l,
     struct config_report *r)
 {
-	struct place auth = place_of(c, "listener", "auth", l);
-	struct place credentials = place_of(c, "listener", "credentials", l);
+	struct place auth = place_of(c, "listener", "auth", &l->named);
+	struct place credentials =
+	    place_of(c, "listener", "credentials", &l->named);
 
 	if (l->auth == AUTH_BASIC && l->credentials == NULL)
 		config_report_key(r, auth.at, auth.key,
@@ -178,8 +212,8 @@ static void
 check_listener(const struct config *c, size_t i, struct config_report *r)
 {
 	const struct config_listener *l = &c->listeners[i];
-	struct place address = place_of(c, "listener", "address", l);
-	struct place clients = place_of(c, "listener", "clients", l);
+	struct place address = place_of(c, "listener", "address", &l->named);
+	struct place clients = place_of(c, "listener", "clients", &l->named);
 	struct place admin = place_of(c, "admin", "address", NULL);
 	const struct place *blame = set_one(&admin, &address);
 
@@ -205,12 +239,16 @@ check_listener(const struct config *c, size_t i, struct config_report *r)
 void
 config_check(const struct config *c, struct config_report *r)
 {
+	struct place allow = place_of(c, "upstream", "allow_addresses", NULL);
+
 	check_ttl(c, r);
 	check_deny_leaves_some(c, r);
-	check_allow_against_deny(c, r);
+	check_allow_against_deny(c, &allow, &c->upstream.allow_addresses, r);
 	check_parent(c, r);
 	for (size_t i = 0; i < c->listener_count; i++) {
 		check_listener(c, i, r);
 		check_auth(c, &c->listeners[i], r);
 	}
+	for (size_t i = 0; i < c->host_count; i++)
+		check_host(c, &c->hosts[i], r);
 }

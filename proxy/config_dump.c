@@ -85,7 +85,7 @@ dump_value(const struct config_key *key, const void *field, FILE *out)
 struct place {
 	const struct config_key *key;
 	const struct config *config;
-	const struct config_listener *listener; /* NULL unless it is of one */
+	const struct config_named *named; /* NULL: its section has no name */
 };
 
 static const void *
@@ -93,8 +93,8 @@ place_field(const struct place *p)
 {
 	const char *base = (const void *)p->config;
 
-	if (p->listener != NULL)
-		base = (const void *)p->listener;
+	if (p->named != NULL)
+		base = (const void *)p->named;
 	return base + p->key->offset;
 }
 
@@ -102,24 +102,26 @@ typedef void (*place_fn)(void *arg, const struct place *p);
 
 /* A unix listener has no clients to judge, and the key would be refused. */
 static bool
-is_left_out(const struct config_key *key, const struct config_listener *l)
+is_left_out(const struct config_key *key, const struct config_named *named)
 {
-	return l != NULL && l->unix_path != NULL &&
+	return named != NULL && config_kind_of(key) == &config_listener_kind &&
+	       ((const struct config_listener *)(const void *)named)
+		       ->unix_path != NULL &&
 	       strcmp(key->name, "clients") == 0;
 }
 
 static void
 each_of_section(size_t first, const struct config *c,
-    const struct config_listener *listener, place_fn fn, void *arg)
+    const struct config_named *named, place_fn fn, void *arg)
 {
 	const char *section = config_table[first].section;
 
 	for (size_t i = first; i < config_table_count &&
 			       strcmp(config_table[i].section, section) == 0;
 	     i++) {
-		const struct place p = {&config_table[i], c, listener};
+		const struct place p = {&config_table[i], c, named};
 
-		if (p.key->type != NULL && !is_left_out(p.key, listener))
+		if (p.key->type != NULL && !is_left_out(p.key, named))
 			fn(arg, &p);
 	}
 }
@@ -128,6 +130,7 @@ each_of_section(size_t first, const struct config *c,
 static void
 each_place(const struct config *c, place_fn fn, void *arg)
 {
+	const struct config_kind *kind;
 	const char *before = "";
 
 	for (size_t i = 0; i < config_table_count; i++) {
@@ -136,12 +139,14 @@ each_place(const struct config *c, place_fn fn, void *arg)
 		if (strcmp(section, before) == 0)
 			continue;
 		before = section;
-		if (!config_key_is_named(&config_table[i])) {
+		kind = config_kind_of(&config_table[i]);
+		if (kind == NULL) {
 			each_of_section(i, c, NULL, fn, arg);
 			continue;
 		}
-		for (size_t n = 0; n < c->listener_count; n++)
-			each_of_section(i, c, &c->listeners[n], fn, arg);
+		for (size_t n = 0; n < config_kind_count(kind, c); n++)
+			each_of_section(
+			    i, c, config_kind_at(kind, c, n), fn, arg);
 	}
 }
 
@@ -151,21 +156,21 @@ each_place(const struct config *c, place_fn fn, void *arg)
 struct dump {
 	FILE *out;
 	const char *section; /* the one that is open */
-	const struct config_listener *listener;
+	const struct config_named *named;
 };
 
 static void
 dump_section(struct dump *d, const struct place *p)
 {
-	bool same = d->section != NULL && d->listener == p->listener &&
+	bool same = d->section != NULL && d->named == p->named &&
 		    strcmp(d->section, p->key->section) == 0;
 
 	d->section = p->key->section;
-	d->listener = p->listener;
+	d->named = p->named;
 	if (!same)
 		(void)fprintf(d->out, "\n[%s%s%s]\n", d->section,
-		    d->listener != NULL ? " " : "",
-		    d->listener != NULL ? d->listener->name : "");
+		    d->named != NULL ? " " : "",
+		    d->named != NULL ? d->named->name : "");
 }
 
 static void
@@ -176,7 +181,7 @@ dump_key(void *arg, const struct place *p)
 	struct text t = text_in(source, sizeof(source));
 
 	dump_section(d, p);
-	add_source(&t, config_slot_of(p->key, p->config, p->listener));
+	add_source(&t, config_slot_of(p->key, p->config, p->named));
 	(void)fprintf(d->out,
 	    "\n; %s\n; accepted: %s\n; default: %s\n; source: %s\n",
 	    p->key->help, config_expect(p->key, expected),
@@ -234,9 +239,9 @@ show_key(void *arg, const struct place *p)
 	struct text from = text_in(source, sizeof(source));
 
 	add_value(&v, p);
-	add_source(&from, config_slot_of(p->key, p->config, p->listener));
+	add_source(&from, config_slot_of(p->key, p->config, p->named));
 	s->fn(s->arg, &(struct config_shown){
-			  .key = config_key_text(p->key, p->listener, key),
+			  .key = config_key_text(p->key, p->named, key),
 			  .value = text_end(&v),
 			  .fallback = fallback_text(p->key),
 			  .source = text_end(&from),

@@ -18,6 +18,9 @@
 #define LISTENER_KEY(n, field)                                                 \
 	.section = "listener", .name = (n),                                    \
 	.offset = offsetof(struct config_listener, field)
+#define HOST_KEY(n, field)                                                     \
+	.section = "host", .name = (n),                                        \
+	.offset = offsetof(struct config_host, field)
 #define NOT_YET(s, n)                                                          \
 	{                                                                      \
 		.section = (s), .name = (n)                                    \
@@ -31,6 +34,14 @@ static const struct config_word families[] = {
 };
 
 static const struct config_word sni_modes[] = {
+    {"verify", SNI_VERIFY},
+    {"require-tls", SNI_REQUIRE_TLS},
+    {"off", SNI_OFF},
+    {NULL, 0},
+};
+
+static const struct config_word host_sni_modes[] = {
+    {"tunnel.sni", SNI_AS_TUNNEL},
     {"verify", SNI_VERIFY},
     {"require-tls", SNI_REQUIRE_TLS},
     {"off", SNI_OFF},
@@ -220,10 +231,20 @@ const struct config_key config_table[] = {
 	.max = DAYS(1), .fallback = "25s",
 	.help = "time for tunnels to end after TERM; 0: none"},
 
-    NOT_YET("host", "addresses"),
-    NOT_YET("host", "allow_addresses"),
-    NOT_YET("host", "sni"),
-    NOT_YET("host", "idle_timeout"),
+    {HOST_KEY("addresses", addresses), .type = &config_address_list,
+	.word = "none", .fallback = "none",
+	.help = "connect to these, in this order, instead of asking DNS"},
+    {HOST_KEY("allow_addresses", allow_addresses), .type = &config_prefix_list,
+	.word = "none", .fallback = "none",
+	.help = "special-purpose addresses to dial all the same, for this name "
+		"alone"},
+    {HOST_KEY("sni", sni), .type = &config_choice, .words = host_sni_modes,
+	.fallback = "tunnel.sni",
+	.help = "in place of tunnel.sni, for this name"},
+    {HOST_KEY("idle_timeout", idle_timeout_ms), .type = &config_millis,
+	.min = MS(10), .max = DAYS(7), .word = "tunnel.idle_timeout",
+	.fallback = "tunnel.idle_timeout",
+	.help = "in place of tunnel.idle_timeout, for this name"},
 };
 
 const size_t config_table_count =

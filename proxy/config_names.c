@@ -36,7 +36,7 @@ separator(const struct config_place *at)
 }
 
 static bool
-listener_name_is_fine(struct span name)
+read_listener_name(struct span name, char *out)
 {
 	static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789_-";
 
@@ -46,8 +46,42 @@ listener_name_is_fine(struct span name)
 		if (memchr(chars, name.ptr[i], sizeof(chars) - 1) == NULL)
 			return false;
 	}
+	memcpy(out, name.ptr, name.len);
+	out[name.len] = '\0';
 	return true;
 }
+
+static bool
+read_host_name(struct span name, char *out)
+{
+	struct hostname host;
+
+	if (name.len > CONFIG_NAMED_MAX ||
+	    hostname_parse(&host, name) != HOSTNAME_NAME)
+		return false;
+	memcpy(out, host.text, (size_t)host.len + 1);
+	return true;
+}
+
+const struct config_kind config_listener_kind = {
+    .section = "listener",
+    .names = "of 1 to 32 lower-case letters, digits, - and _",
+    .size = sizeof(struct config_listener),
+    .items = offsetof(struct config, listeners),
+    .count = offsetof(struct config, listener_count),
+    .most = CONFIG_LISTENERS_MAX,
+    .read_name = read_listener_name,
+};
+
+const struct config_kind config_host_kind = {
+    .section = "host",
+    .names = "a host as the list has it",
+    .size = sizeof(struct config_host),
+    .items = offsetof(struct config, hosts),
+    .count = offsetof(struct config, host_count),
+    .most = CONFIG_HOSTS_MAX,
+    .read_name = read_host_name,
+};
 
 /* The section's rows; a name in more than one section is its first row's. */
 static const struct config_key *
@@ -74,9 +108,10 @@ section_is_later(const struct config_key *section)
 }
 
 static void
-report_section(const struct config_place *at, struct span section)
+report_section(
+    const struct config_place *at, struct span section, struct span word)
 {
-	struct nearest near = nearest_to(section);
+	struct nearest near = nearest_to(word);
 	char hint[CONFIG_SHOWN_MAX], names[NAMES_MAX];
 	struct text t = text_in(names, sizeof(names));
 	const char *before = "";
@@ -99,15 +134,18 @@ report_section(const struct config_place *at, struct span section)
 	    config_suggest(&near, hint), text_end(&t));
 }
 
-/* The section whose keys include name, if only one has it. */
+/* The section whose keys include name, if only one has it. A host may have some
+ * keys of its own that are also everybody's: those are meant. */
 static const char *
 section_of_key(struct span name)
 {
-	const char *found = NULL;
+	const char *found = NULL, *host = config_host_kind.section;
 
 	for (size_t i = 0; i < config_table_count; i++) {
 		if (config_table[i].type == NULL ||
 		    !span_is(name, config_table[i].name))
+			continue;
+		if (found != NULL && strcmp(config_table[i].section, host) == 0)
 			continue;
 		if (found != NULL)
 			return NULL;
@@ -132,7 +170,9 @@ report_unknown_key(const struct config_place *at,
 	(void)config_suggest(&near, hint);
 	if (home != NULL)
 		(void)snprintf(hint, sizeof(hint), "; it belongs in [%s%s]",
-		    home, strcmp(home, "listener") == 0 ? " NAME" : "");
+		    home,
+		    config_key_is_named(section_find(span_str(home))) ? " NAME"
+								      : "");
 	config_report(at->report, "%s%s%s.%.*s: unknown key%s", at->where,
 	    separator(at), section->section, config_shown(name),
 	    name.len > 0 ? name.ptr : "", hint);
@@ -172,15 +212,14 @@ section_split(struct span text, struct span *name)
 }
 
 const struct config_key *
-config_section_get(
-    const struct config_place *at, struct span text, char *listener)
+config_section_get(const struct config_place *at, struct span text, char *name)
 {
-	struct span name, word = section_split(text, &name);
+	struct span own, word = section_split(text, &own);
 	const struct config_key *section = section_find(word);
-	bool named;
+	const struct config_kind *kind;
 
 	if (section == NULL) {
-		report_section(at, text);
+		report_section(at, text, word);
 		return NULL;
 	}
 	if (section_is_later(section)) {
@@ -188,19 +227,12 @@ config_section_get(
 		    at->where, section->section, SEKISHO_VERSION);
 		return NULL;
 	}
-	named = config_key_is_named(section);
-	if (named ? !listener_name_is_fine(name) : name.len != 0) {
-		config_report(at->report, "%s: [%.*s]: expected [%s%s]%s",
-		    at->where, config_shown(text), text.ptr, section->section,
-		    named ? " NAME" : "",
-		    named ? ", NAME of 1 to 32 lower-case letters, digits, - "
-			    "and _"
-			  : "");
-		return NULL;
-	}
-	if (named) {
-		memcpy(listener, name.ptr, name.len);
-		listener[name.len] = '\0';
-	}
-	return section;
+	kind = config_kind_of(section);
+	if (kind != NULL ? kind->read_name(own, name) : own.len == 0)
+		return section;
+	config_report(at->report, "%s: [%.*s]: expected [%s%s]%s%s", at->where,
+	    config_shown(text), text.ptr, section->section,
+	    kind != NULL ? " NAME" : "", kind != NULL ? ", NAME " : "",
+	    kind != NULL ? kind->names : "");
+	return NULL;
 }

@@ -118,6 +118,7 @@ config_policy(const struct config *c, config_error_fn error, void *arg)
 		c->upstream.deny_addresses.count},
 	};
 	struct allowlist *catalog = allowlist_load(&src, error, arg);
+	struct policy *policy;
 
 	if (catalog == NULL)
 		return NULL;
@@ -126,5 +127,11 @@ config_policy(const struct config *c, config_error_fn error, void *arg)
 		allowlist_free(catalog);
 		return NULL;
 	}
-	return policy_new(catalog, &sel, error, arg);
+	policy = policy_new(catalog, &sel, error, arg);
+	if (policy != NULL)
+		config_hosts_check(c, policy, &report);
+	if (report.count == 0)
+		return policy;
+	policy_unref(policy);
+	return NULL;
 }

@@ -10,21 +10,60 @@ enum {
 };
 
 void *
-config_field(const struct config_key *key, struct config *c,
-    struct config_listener *listener)
+config_field(
+    const struct config_key *key, struct config *c, struct config_named *named)
 {
 	char *base = (void *)c;
 
 	if (config_key_is_named(key))
-		base = (void *)listener;
+		base = (void *)named;
 	return base + key->offset;
 }
 
-bool
-config_key_is_named(const struct config_key *key)
+const struct config_kind *
+config_kind_of(const struct config_key *key)
 {
-	return strcmp(key->section, "listener") == 0 ||
-	       strcmp(key->section, "host") == 0;
+	static const struct config_kind *const kinds[] = {
+	    &config_listener_kind, &config_host_kind};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(key->section, kinds[i]->section) == 0)
+			return kinds[i];
+	}
+	return NULL;
+}
+
+size_t
+config_kind_count(const struct config_kind *kind, const struct config *c)
+{
+	size_t count;
+
+	memcpy(
+	    &count, (const char *)(const void *)c + kind->count, sizeof(count));
+	return count;
+}
+
+struct config_named *
+config_kind_at(const struct config_kind *kind, const struct config *c, size_t i)
+{
+	char *items;
+
+	memcpy(
+	    &items, (const char *)(const void *)c + kind->items, sizeof(items));
+	return (struct config_named *)(void *)(items + i * kind->size);
+}
+
+struct config_named *
+config_kind_find(
+    const struct config_kind *kind, const struct config *c, const char *name)
+{
+	for (size_t i = 0; i < config_kind_count(kind, c); i++) {
+		struct config_named *n = config_kind_at(kind, c, i);
+
+		if (strcmp(n->name, name) == 0)
+			return n;
+	}
+	return NULL;
 }
 
 const struct config_key *
@@ -39,15 +78,15 @@ config_key_find(struct span section, struct span name)
 }
 
 const char *
-config_key_text(const struct config_key *key,
-    const struct config_listener *listener, char *buf)
+config_key_text(
+    const struct config_key *key, const struct config_named *named, char *buf)
 {
 	struct text t = text_in(buf, CONFIG_KEY_TEXT_MAX + 1);
 
 	text_str(&t, key->section);
-	if (listener != NULL) {
+	if (named != NULL) {
 		text_char(&t, ' ');
-		text_str(&t, listener->name);
+		text_str(&t, named->name);
 	}
 	text_char(&t, '.');
 	text_str(&t, key->name);
@@ -65,10 +104,10 @@ config_expect(const struct config_key *key, char *buf)
 
 const struct config_slot *
 config_slot_of(const struct config_key *key, const struct config *c,
-    const struct config_listener *listener)
+    const struct config_named *named)
 {
 	const struct config_slot *slots =
-	    config_key_is_named(key) ? listener->slots : c->slots;
+	    config_key_is_named(key) ? named->slots : c->slots;
 
 	return &slots[key - config_table];
 }

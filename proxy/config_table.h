@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "core/ini.h"
 #include "core/nearest.h"
 #include "core/span.h"
 #include "core/text.h"
@@ -18,7 +19,9 @@ enum {
 	CONFIG_TEXT_MAX = 160, /* of a path: what a line of INI can hold */
 	CONFIG_NAME_MAX = 32,  /* of a listener, a set, a region, a user */
 	CONFIG_LISTENERS_MAX = 64,
-	CONFIG_KEY_TEXT_MAX = 64, /* "listener NAME.half_close_timeout" */
+	CONFIG_HOSTS_MAX = 1024,
+	CONFIG_NAMED_MAX = INI_LINE_MAX - 7, /* of a host: "[host NAME]" */
+	CONFIG_KEY_TEXT_MAX = 232,           /* "host NAME.allow_addresses" */
 	CONFIG_EXPECT_MAX = 256,
 	CONFIG_SHOWN_MAX = 80, /* of what somebody wrote, in a message */
 };
@@ -66,8 +69,8 @@ struct config_type {
 extern const struct config_type config_flag, config_count, config_millis,
     config_seconds, config_size, config_choice, config_bits, config_path,
     config_user, config_log_target, config_names, config_paths, config_regions,
-    config_features, config_prefix_list, config_servers, config_admin_address,
-    config_listen_address, config_parent_url;
+    config_features, config_prefix_list, config_address_list, config_servers,
+    config_admin_address, config_listen_address, config_parent_url;
 
 /* A value of config_choice or a bit of config_bits; a table ends with a NULL
  * name. */
@@ -79,8 +82,8 @@ struct config_word {
 struct config_key {
 	const char *section, *name;
 	const struct config_type *type; /* NULL: only in a later version */
-	size_t offset; /* of the field in struct config, or for "listener" in
-			* struct config_listener */
+	size_t offset; /* of the field in struct config, or of a section with a
+			* name in its own struct */
 	uint64_t min, max;               /* durations: ms; sizes: bytes */
 	const struct config_word *words; /* of config_choice, config_bits */
 	const char *word;     /* what stands for zero, nothing or all */
@@ -94,20 +97,50 @@ struct config_key {
 extern const struct config_key config_table[];
 extern const size_t config_table_count;
 
-/* The key's field. listener is NULL unless the key is one of "listener". */
-void *config_field(const struct config_key *key, struct config *c,
-    struct config_listener *listener);
+/* Sections that have a name of their own, and of which there may be several:
+ * [listener NAME]. */
+struct config_kind {
+	const char *section;
+	const char *names;   /* which ones are accepted, for messages */
+	size_t size;         /* of its struct, which begins with a
+			      * struct config_named */
+	size_t items, count; /* offsets in struct config: array, length */
+	unsigned most;
+	/* Writes the name as it is kept to out, which has CONFIG_NAMED_MAX + 1
+	 * bytes. False: it is none. */
+	bool (*read_name)(struct span text, char *out);
+};
 
-/* Whether the key's sections have a name of their own: [listener NAME]. */
-bool config_key_is_named(const struct config_key *key);
+extern const struct config_kind config_listener_kind, config_host_kind;
+
+/* NULL: the key's section has no name. */
+const struct config_kind *config_kind_of(const struct config_key *key);
+static inline bool
+config_key_is_named(const struct config_key *key)
+{
+	return config_kind_of(key) != NULL;
+}
+
+size_t config_kind_count(
+    const struct config_kind *kind, const struct config *c);
+/* The section at place i, below the count. */
+struct config_named *config_kind_at(
+    const struct config_kind *kind, const struct config *c, size_t i);
+/* The section of that name, or NULL. */
+struct config_named *config_kind_find(
+    const struct config_kind *kind, const struct config *c, const char *name);
+
+/* The key's field. named is NULL unless its section has a name. */
+void *config_field(
+    const struct config_key *key, struct config *c, struct config_named *named);
 
 /* NULL when there is no such key. */
 const struct config_key *config_key_find(struct span section, struct span name);
 
 /* "tunnel.sni", or "listener main.clients"; text in buf, which has
  * CONFIG_KEY_TEXT_MAX + 1 bytes. */
-const char *config_key_text(const struct config_key *key,
-    const struct config_listener *listener, char *buf);
+const char *config_key_text(
+    const struct config_key *key, const struct config_named *named, char *buf);
 
 /* Text in buf, which has CONFIG_EXPECT_MAX + 1 bytes. */
 const char *config_expect(const struct config_key *key, char *buf);
@@ -121,13 +154,14 @@ struct config_record {
 };
 
 /* All places of one key in force, in order; one slot for each row of the table,
- * in the configuration and in each listener. None: the default holds. */
+ * in the configuration and in each section with a name. None: the default
+ * holds. */
 struct config_slot {
 	struct config_record *first, *last;
 };
 
 const struct config_slot *config_slot_of(const struct config_key *key,
-    const struct config *c, const struct config_listener *listener);
+    const struct config *c, const struct config_named *named);
 
 /* Where errors go. */
 struct config_report {
@@ -154,10 +188,10 @@ struct config_place {
 };
 
 /* The first row of the section that text ("dns", "listener NAME") names, or
- * NULL after a report. A listener's name goes to listener, which has
- * CONFIG_NAME_MAX + 1 bytes. */
+ * NULL after a report. Its name goes to name, which has CONFIG_NAMED_MAX + 1
+ * bytes. */
 const struct config_key *config_section_get(
-    const struct config_place *at, struct span text, char *listener);
+    const struct config_place *at, struct span text, char *name);
 
 /* A key of the section, or NULL after a report. */
 const struct config_key *config_key_get(const struct config_place *at,
@@ -185,5 +219,12 @@ bool config_parent_finish(struct config_parent *p, const char *password_file,
 
 /* What needs more than one key to be judged. */
 void config_check(const struct config *c, struct config_report *r);
+
+/* Makes what is looked up while serving: a table of the hosts, and their fixed
+ * addresses. False when out of memory. */
+bool config_hosts_finish(struct config *c, struct config_memory *m) MUST_CHECK;
+/* Each [host NAME] is on the list in force. */
+void config_hosts_check(
+    const struct config *c, const struct policy *p, struct config_report *r);
 
 #endif

@@ -194,17 +194,17 @@ const struct config_type config_count = {
     .expect = count_expect,
 };
 
-/* Durations, kept in milliseconds */
+/* Durations, kept in milliseconds; the key's word is 0 */
 
 static bool
 millis_parse(const struct config_key *key, struct span text, void *field,
     struct config_memory *m)
 {
 	uint32_t *value = field;
-	uint64_t n;
+	uint64_t n = 0;
 
 	(void)m;
-	if (!quantity_parse(key, time_units, text, &n))
+	if (!is_word(key, text) && !quantity_parse(key, time_units, text, &n))
 		return false;
 	*value = (uint32_t)n;
 	return true;
@@ -216,14 +216,19 @@ millis_format(
 {
 	const uint32_t *value = field;
 
-	(void)key;
+	if (i > 0 || (*value == 0 && key->word != NULL))
+		return false;
 	quantity_write(out, time_units, *value);
-	return i == 0;
+	return true;
 }
 
 static void
 millis_expect(const struct config_key *key, struct text *out)
 {
+	if (key->word != NULL) {
+		text_str(out, key->word);
+		text_str(out, ", or ");
+	}
 	text_str(out, "a duration from ");
 	range_write(key, time_units, out);
 	text_str(out, ", such as 250ms, 5s, 35m or 1h");

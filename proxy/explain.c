@@ -63,25 +63,94 @@ print_features(unsigned features, FILE *out)
 	}
 }
 
+/* Where a setting comes from: "tunnel.sni", "host NAME.sni". */
 static void
-print_sni(const struct config *c, const struct hostname *host, FILE *out)
+print_setting(const struct config_host *own, const char *key, FILE *out)
 {
-	switch (c->tunnel.sni) {
+	if (own != NULL)
+		(void)fprintf(out, "host %s.%s", own->name.text, key);
+	else
+		(void)fprintf(out, "tunnel.%s", key);
+}
+
+static void
+print_sni(const struct config *c, const struct config_host *own,
+    const struct hostname *host, FILE *out)
+{
+	enum config_sni sni = c->tunnel.sni;
+
+	if (own != NULL && own->sni == SNI_AS_TUNNEL)
+		own = NULL;
+	if (own != NULL)
+		sni = own->sni;
+	switch (sni) {
+	case SNI_AS_TUNNEL:
 	case SNI_VERIFY:
 		(void)fprintf(out,
-		    "then: the client's TLS hello must name %s "
-		    "(tunnel.sni = verify)\n",
-		    host->text);
+		    "then: the client's TLS hello must name %s (", host->text);
+		print_setting(own, "sni", out);
+		(void)fputs(" = verify)\n", out);
 		return;
 	case SNI_REQUIRE_TLS:
 		(void)fputs("then: the client's first bytes must be a TLS "
-			    "hello (tunnel.sni = require-tls)\n",
+			    "hello (",
 		    out);
+		print_setting(own, "sni", out);
+		(void)fputs(" = require-tls)\n", out);
 		return;
 	case SNI_OFF:
-		(void)fputs("then: any bytes pass (tunnel.sni = off)\n", out);
+		(void)fputs("then: any bytes pass (", out);
+		print_setting(own, "sni", out);
+		(void)fputs(" = off)\n", out);
 		return;
 	}
+}
+
+/* An address that will be refused says so. */
+static void
+print_address(const struct config *c, const struct policy *p,
+    const struct config_host *own, const struct ipaddr *a, FILE *out)
+{
+	const struct ip_prefix_list also = {
+	    own->allow_addresses.items, own->allow_addresses.count};
+	const char *why = policy_address_forbidden(p, &also, a);
+	char text[IPADDR_TEXT_MAX + 1];
+
+	(void)ipaddr_format(a, text);
+	(void)fputs(text, out);
+	if (why != NULL)
+		(void)fprintf(out, " (never dialled: %s)", why);
+	else if (!config_host_uses(c, a))
+		(void)fputs(" (never dialled: upstream.family)", out);
+}
+
+/* What [host NAME] says beside sni. */
+static void
+print_own(const struct config *c, const struct policy *p,
+    const struct config_host *own, FILE *out)
+{
+	char text[IP_PREFIX_TEXT_MAX + 1];
+
+	for (size_t i = 0; i < own->addresses.count; i++) {
+		(void)fputs(i == 0 ? "at: " : ", ", out);
+		print_address(c, p, own, &own->addresses.items[i], out);
+	}
+	if (own->addresses.count > 0)
+		(void)fprintf(out,
+		    ", and not where DNS says (host %s.addresses)\n",
+		    own->name.text);
+	for (size_t i = 0; i < own->allow_addresses.count; i++) {
+		(void)ip_prefix_format(&own->allow_addresses.items[i], text);
+		(void)fprintf(
+		    out, "%s%s", i == 0 ? "may lie in: " : ", ", text);
+	}
+	if (own->allow_addresses.count > 0)
+		(void)fprintf(
+		    out, " (host %s.allow_addresses)\n", own->name.text);
+	if (own->idle_timeout_ms != 0)
+		(void)fprintf(out,
+		    "ends: after %gs without a byte (host %s.idle_timeout)\n",
+		    own->idle_timeout_ms / 1000.0, own->name.text);
 }
 
 static void
@@ -96,10 +165,11 @@ print_entry(const struct allowlist_entry *entry, FILE *out)
 }
 
 static void
-print_allowed(const struct config *c, const struct policy_decision *d,
-    const struct endpoint *e, FILE *out)
+print_allowed(const struct config *c, const struct policy *p,
+    const struct policy_decision *d, const struct endpoint *e, FILE *out)
 {
 	const struct allowlist_entry *entry = d->rule->entry;
+	const struct config_host *own = config_host_find(c, &e->host);
 
 	(void)fprintf(out, "allowed: %s:%u\nrule: ", e->host.text, e->port);
 	print_entry(entry, out);
@@ -109,7 +179,9 @@ print_allowed(const struct config *c, const struct policy_decision *d,
 		(void)fprintf(
 		    out, ")\nwithout it: %s\n", entry->about->consequence_en);
 	}
-	print_sni(c, &e->host, out);
+	if (own != NULL)
+		print_own(c, p, own, out);
+	print_sni(c, own, &e->host, out);
 }
 
 static void
@@ -169,7 +241,7 @@ explain(const struct config *c, const struct policy *p, const char *target,
 	}
 	d = policy_decide(p, &e);
 	if (d.why == OUTCOME_OK)
-		print_allowed(c, &d, &e, out);
+		print_allowed(c, p, &d, &e, out);
 	else
 		print_denied(p, &d, &e, out);
 	return d.why == OUTCOME_OK;

@@ -378,6 +378,10 @@ session_look_up(struct session *s, const struct hostname *name)
 	const struct addr_list *addrs;
 	enum outcome why;
 
+	if (s->host != NULL && s->host->fixed != NULL && !s->via_parent) {
+		session_dial(s, s->host->fixed);
+		return;
+	}
 	if (resolver_cached(s->gate->resolver, name, &addrs)) {
 		s->dns_ns = 0;
 		session_dial(s, addrs);
@@ -433,23 +437,45 @@ own_address(
 }
 
 static const char *
-filter_address(const struct gate *gate, const struct policy *policy,
-    const struct ip_endpoint *to, enum outcome *why)
+filter_address(const struct gate *gate, const struct config *c,
+    const struct config_host *host, const struct ip_endpoint *to,
+    enum outcome *why)
 {
 	const char *own = own_address(gate, to, why);
+	struct ip_prefix_list also = {.count = 0};
 
 	if (own != NULL)
 		return own;
+	if (host != NULL)
+		also = (struct ip_prefix_list){
+		    host->allow_addresses.items, host->allow_addresses.count};
 	*why = OUTCOME_DENIED_RESOLVED_ADDRESS;
-	return policy_address_forbidden(policy, &to->addr);
+	return policy_address_forbidden(c->policy, &also, &to->addr);
 }
 
 const char *
-gate_filter_address(void *arg, const struct ip_endpoint *to, enum outcome *why)
+gate_filter_address(void *arg, const struct rule *rule,
+    const struct ip_endpoint *to, enum outcome *why)
 {
 	const struct gate *gate = arg;
 
-	return filter_address(gate, gate->config->policy, to, why);
+	return filter_address(gate, gate->config,
+	    config_host_find(gate->config, &rule->entry->host), to, why);
+}
+
+const struct addr_list *
+gate_addresses(void *arg, const struct rule *rule)
+{
+	const struct gate *gate = arg;
+	const struct config_host *host =
+	    config_host_find(gate->config, &rule->entry->host);
+	const struct addr_list *addrs;
+
+	if (host != NULL && host->fixed != NULL)
+		return host->fixed;
+	return resolver_cached(gate->resolver, &rule->entry->host, &addrs)
+		   ? addrs
+		   : NULL;
 }
 
 static const char *
@@ -462,7 +488,7 @@ session_filter_address(
 	 */
 	if (s->via_parent)
 		return own_address(s->gate, to, why);
-	return filter_address(s->gate, s->config->policy, to, why);
+	return filter_address(s->gate, s->config, s->host, to, why);
 }
 
 static void

@@ -46,10 +46,14 @@ struct gate {
 	void *freed_arg;
 };
 
-/* Judges an address right before connect(2) under the gate's policy: a
- * dial_filter_fn, arg is the gate. */
-const char *gate_filter_address(
-    void *arg, const struct ip_endpoint *to, enum outcome *why);
+/* Judges an address of a rule's host right before connect(2) under the gate's
+ * policy: for spare connections, arg is the gate. */
+const char *gate_filter_address(void *arg, const struct rule *rule,
+    const struct ip_endpoint *to, enum outcome *why);
+/* Where to find a rule's host without asking anybody: its fixed addresses, or
+ * what the resolver has kept. NULL: not known. For spare connections, arg is
+ * the gate. */
+const struct addr_list *gate_addresses(void *arg, const struct rule *rule);
 
 /* Takes over fd, freshly accepted on door from peer (IP_NONE: a Unix socket),
  * and serves it. */

@@ -47,6 +47,8 @@ struct session {
 	const char *user;         /* who it is, by them; of door's realm */
 	struct config *config;    /* the one it began with; held */
 	const struct rule *rule;  /* of config's policy; set once admitted */
+	const struct config_host *host; /* of config: the target's own, or NULL
+					 */
 	struct hostname *name; /* when rule is a suffix: what it stands for */
 	struct hostname *sni;  /* when it is not the target's name */
 	struct ip_endpoint client, upstream;

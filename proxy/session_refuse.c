@@ -204,6 +204,7 @@ keep_target(
 		*s->name = target->host;
 	}
 	s->rule = rule;
+	s->host = config_host_find(s->config, &target->host);
 	return true;
 }
 
@@ -256,8 +257,8 @@ upstream_advice(enum outcome why)
 		       "/etc/resolv.conf on the gateway.\n";
 	if (why == OUTCOME_DENIED_RESOLVED_ADDRESS)
 		return "Nothing was sent there. If this is a private endpoint "
-		       "of yours, put its network in "
-		       "upstream.allow_addresses; if not, ask who answers DNS "
+		       "of yours, put its network in allow_addresses of "
+		       "[host NAME] or [upstream]; if not, ask who answers DNS "
 		       "for this name.\n";
 	if (why == OUTCOME_CONNECT_TIMEOUT ||
 	    why == OUTCOME_CONNECT_UNREACHABLE ||

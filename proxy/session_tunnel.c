@@ -58,7 +58,9 @@ static uint64_t
 session_idle_limit_ns(const struct session *s)
 {
 	const struct config *c = s->config;
-	uint64_t ms = c->tunnel.idle_timeout_ms;
+	uint64_t ms = s->host != NULL && s->host->idle_timeout_ms != 0
+			  ? s->host->idle_timeout_ms
+			  : c->tunnel.idle_timeout_ms;
 
 	if (tunnel_is_half_closed(&s->tunnel) &&
 	    c->tunnel.half_close_timeout_ms < ms)
@@ -152,11 +154,19 @@ session_on_hello_timeout(struct timer *t)
 	session_alert(session_of_timer(t), OUTCOME_HELLO_TIMEOUT, NULL);
 }
 
+static enum config_sni
+session_sni(const struct session *s)
+{
+	return s->host != NULL && s->host->sni != SNI_AS_TUNNEL
+		   ? s->host->sni
+		   : s->config->tunnel.sni;
+}
+
 /* The hello is whole: is it for the host that was asked for? */
 static void
 session_judge_hello(struct session *s, const struct hello *h, struct span data)
 {
-	bool verify = s->config->tunnel.sni == SNI_VERIFY;
+	bool verify = session_sni(s) == SNI_VERIFY;
 
 	if (h->has_name)
 		session_note_sni(s, &h->name);
@@ -234,7 +244,7 @@ session_establish(struct session *s)
 	session_report_begin(s);
 	tunnel_init(&s->tunnel, &s->gate->relay, session_on_tunnel_ended,
 	    session_on_half_closed);
-	if (s->config->tunnel.sni == SNI_OFF)
+	if (session_sni(s) == SNI_OFF)
 		session_pass(s, intake_bytes(s->intake));
 	else
 		session_await_hello(s);

@@ -50,7 +50,6 @@ struct place {
 
 struct warm {
 	struct loop *loop;
-	struct resolver *resolver;
 	struct warm_options opt;
 	struct warm_stats stats;
 	struct timer timer;     /* when the oldest spare is too old */
@@ -181,6 +180,15 @@ on_spare_dialed(void *arg, const struct dial_result *res)
 		warm_set_timer(w); /* which may give it up at once */
 }
 
+static const char *
+filter(void *arg, const struct ip_endpoint *to, enum outcome *why)
+{
+	const struct place *p = arg;
+	const struct warm_options *opt = &p->warm->opt;
+
+	return opt->filter(opt->arg, p->rule, to, why);
+}
+
 /* False: not now. */
 static bool
 spare_start(struct place *p, const struct addr_list *addrs)
@@ -190,8 +198,8 @@ spare_start(struct place *p, const struct addr_list *addrs)
 	    .timeout_ms = w->opt.connect_timeout_ms,
 	    .attempt_delay_ms = w->opt.attempt_delay_ms,
 	    .spare_attempts = w->opt.spare_attempts,
-	    .filter = w->opt.filter,
-	    .filter_arg = w->opt.filter_arg};
+	    .filter = filter,
+	    .filter_arg = p};
 	struct spare *s = calloc(1, sizeof(*s));
 
 	if (s == NULL)
@@ -233,8 +241,9 @@ fill_up(struct place *p)
 	if (p->failed_ns != 0 &&
 	    loop_now(w->loop) - p->failed_ns < after_failure_ns)
 		return;
-	if (!resolver_cached(w->resolver, &p->rule->entry->host, &addrs))
-		return; /* the request itself asks */
+	addrs = w->opt.addresses(w->opt.arg, p->rule);
+	if (addrs == NULL)
+		return;
 	while (p->ready_count + p->connecting_count < want &&
 	       w->stats.ready + w->stats.connecting < w->opt.limit) {
 		if (!spare_start(p, addrs))
@@ -368,8 +377,7 @@ warm_stats(const struct warm *w)
 }
 
 struct warm *
-warm_new(struct loop *loop, struct resolver *resolver,
-    const struct warm_options *opt)
+warm_new(struct loop *loop, const struct warm_options *opt)
 {
 	struct warm *w =
 	    calloc(1, sizeof(*w) + opt->endpoints * sizeof(struct place *));
@@ -377,7 +385,6 @@ warm_new(struct loop *loop, struct resolver *resolver,
 	if (w == NULL)
 		return NULL;
 	w->loop = loop;
-	w->resolver = resolver;
 	w->opt = *opt;
 	if (opt->counted != NULL)
 		memcpy(w->stats.results, opt->counted->results,

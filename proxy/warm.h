@@ -49,13 +49,19 @@ struct warm_options {
 	const struct warm_stats *counted;
 	uint32_t connect_timeout_ms, attempt_delay_ms;
 	unsigned *spare_attempts; /* as for any dial */
-	dial_filter_fn filter;    /* as for any dial */
-	void *filter_arg;
+	/* As dial_filter_fn, for the host of a rule. */
+	const char *(*filter)(void *arg, const struct rule *rule,
+	    const struct ip_endpoint *to, enum outcome *why);
+	/* Its addresses, valid for this turn; NULL: not known, the request
+	 * itself asks. */
+	const struct addr_list *(*addresses)(
+	    void *arg, const struct rule *rule);
+	void *arg; /* of both */
 };
 
 /* NULL when out of memory. */
-struct warm *warm_new(struct loop *loop, struct resolver *resolver,
-    const struct warm_options *opt) MUST_CHECK;
+struct warm *warm_new(
+    struct loop *loop, const struct warm_options *opt) MUST_CHECK;
 void warm_free(struct warm *w); /* closes all spares; NULL is fine */
 
 /* A request for an endpoint (rule's host, which is no suffix, at port). True:

@@ -158,12 +158,13 @@ worker_make_warm(struct worker *w)
 	    .spare_attempts = &g->spare_attempts,
 	    .counted = &w->counted,
 	    .filter = gate_filter_address,
-	    .filter_arg = g};
+	    .addresses = gate_addresses,
+	    .arg = g};
 
 	if (warm.most == 0)
 		return true;
 	(void)policy_rules(c->policy, &warm.endpoints);
-	g->warm = warm_new(w->loop, g->resolver, &warm);
+	g->warm = warm_new(w->loop, &warm);
 	return g->warm != NULL;
 }
 

@@ -576,21 +576,24 @@ policy_decide(const struct policy *p, const struct endpoint *e)
 }
 
 static bool
-prefixes_hold(const struct prefixes *list, const struct ipaddr *a)
+prefixes_hold(
+    const struct ip_prefix *items, size_t count, const struct ipaddr *a)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		if (ip_prefix_contains(&list->items[i], a))
+	for (size_t i = 0; i < count; i++) {
+		if (ip_prefix_contains(&items[i], a))
 			return true;
 	}
 	return false;
 }
 
 const char *
-policy_address_forbidden(const struct policy *p, const struct ipaddr *a)
+policy_address_forbidden(const struct policy *p,
+    const struct ip_prefix_list *also, const struct ipaddr *a)
 {
-	if (prefixes_hold(&p->deny, a))
+	if (prefixes_hold(p->deny.items, p->deny.count, a))
 		return "denied by upstream.deny_addresses";
-	if (prefixes_hold(&p->allow, a))
+	if (prefixes_hold(p->allow.items, p->allow.count, a) ||
+	    (also != NULL && prefixes_hold(also->items, also->count, a)))
 		return NULL;
 	return ipaddr_special(a);
 }

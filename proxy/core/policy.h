@@ -126,9 +126,9 @@ void policy_extra_line(struct text *t, const struct endpoint *e);
 
 /* Whether an address that an allowed name resolved to may be dialled: NULL if
  * so, else why not ("private-use", "denied by upstream.deny_addresses"; static
- * text). deny_addresses wins over allow_addresses, which wins over the
- * special-purpose ranges. */
-const char *policy_address_forbidden(
-    const struct policy *p, const struct ipaddr *a);
+ * text). deny_addresses wins over allow_addresses and over also (the name's own
+ * exemptions; NULL: none), which win over the special-purpose ranges. */
+const char *policy_address_forbidden(const struct policy *p,
+    const struct ip_prefix_list *also, const struct ipaddr *a);
 
 #endif

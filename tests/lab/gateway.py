@@ -158,7 +158,7 @@ class Gateway:
         for key, value in values.items():
             if value is None:
                 continue
-            section, _, name = key.partition(".")
+            section, _, name = key.rpartition(".")
             section = "listener lab" if section == "listener" else section
             sections.setdefault(section, []).append(f"{name} = {value}\n")
         with open(self.config_file + ".new", "w", encoding="ascii") as f:

@@ -24,6 +24,12 @@ RESTART = {"reloadable": "", "restart": "A change takes a restart."}
 # Stands where a key has no default.
 REQUIRED = "(required)"
 
+# In the sample file: a listener that is there, and a host that need not be.
+EXAMPLES = {
+    "listener NAME": "[listener main]",
+    "host NAME": "#[host container.us-1.cloudone.trendmicro.com]",
+}
+
 HEAD = """\
 # The configuration of sekisho-proxy, see sekisho.conf(5). Every key is here
 # with its default; the lines without # are the ones that must be set.
@@ -91,7 +97,7 @@ def manual(text, sections):
 def sample(sections):
     lines = [HEAD]
     for section, keys in sections.items():
-        lines.append(f"[{section.replace('NAME', 'main')}]")
+        lines.append(EXAMPLES.get(section, f"[{section}]"))
         for key, default, accepted, text, when in keys:
             lines += textwrap.wrap(
                 f"{text} Takes {accepted}. {when}".rstrip(), 76,

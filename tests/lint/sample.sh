@@ -6,7 +6,7 @@ set -eu
 
 all=$(mktemp)
 trap 'rm -f "$all"' EXIT
-sed 's/^#\([a-z]\)/\1/' "$1/container/sekisho.conf" >"$all"
+sed 's/^#\([[a-z]\)/\1/' "$1/container/sekisho.conf" >"$all"
 if cmp -s "$all" "$1/container/sekisho.conf"; then
 	echo "sample.sh: the sample has no key to switch on" >&2
 	exit 1

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 
 enum {
-	RUN_ARGS_MAX = 12,
+	RUN_ARGS_MAX = 16,
 	RUN_OUT_MAX = 1 << 16,
 	RUN_ERR_MAX = 1 << 13,
 };

@@ -219,6 +219,17 @@ static const char *const good_values[][4] = {
 	"servers",
 	"10.0.0.53:53, [fd00::53]:53, [fd00::54]:53, "
 	"[fd00::55]:5353"},
+    {"host a.example", "addresses = 10.1.2.3, fd00::1\naddresses = 192.0.2.1",
+	"addresses", "10.1.2.3, fd00::1, 192.0.2.1"},
+    {"host a.example", "addresses = none", "addresses", "none"},
+    {"host a.example", "allow_addresses = 10.0.0.0/8", "allow_addresses",
+	"10.0.0.0/8"},
+    {"host a.example", "sni = off", "sni", "off"},
+    {"host a.example", "sni = tunnel.sni", "sni", "tunnel.sni"},
+    {"host a.example", "", "idle_timeout", "tunnel.idle_timeout"},
+    {"host a.example", "idle_timeout = 90m", "idle_timeout", "90m"},
+    {"host a.example", "idle_timeout = tunnel.idle_timeout", "idle_timeout",
+	"tunnel.idle_timeout"},
     {"dns", "servers = resolv.conf", "servers", "resolv.conf"},
     {"dns", "attempts = 10", "attempts", "10"},
     {"dns", "min_ttl = 0", "min_ttl", "0"},
@@ -267,6 +278,54 @@ good_values_are_read(void **state)
 		    c, good_values[i][0], good_values[i][2], good_values[i][3]);
 		config_free(c);
 	}
+}
+
+static void
+hosts_are_found_by_name(void **state)
+{
+	static const struct config_setting settings[] = {
+	    {"gateway.regions", "us-1", "--region"},
+	    {"host b.example.addresses", "192.0.2.7", "--set"},
+	    {"host c.example.sni", "off", "--set"},
+	};
+	static const char file[] =
+	    "[host B.example.]\naddresses = 192.0.2.1\n"
+	    "idle_timeout = 5s\n"
+	    "[upstream]\nfamily = ipv4\n"
+	    "[host a.example]\naddresses = ::1, 192.0.2.2\n"
+	    "addresses = 192.0.2.3\n";
+	struct errors e;
+	struct config *c = load_settings(settings, COUNT(settings), file, &e);
+	const struct config_host *h;
+	struct hostname name;
+
+	(void)state;
+	assert_string_equal(e.text, "");
+	assert_non_null(c);
+	assert_int_equal(c->host_count, 3);
+	assert_int_equal(
+	    hostname_parse(&name, span_str("B.Example")), HOSTNAME_NAME);
+	h = config_host_find(c, &name);
+	assert_non_null(h);
+	assert_int_equal(h->idle_timeout_ms, 5000);
+	assert_int_equal(h->sni, SNI_AS_TUNNEL);
+	assert_int_equal(h->fixed->count, 1);
+	assert_int_equal(h->fixed->addrs[0].bytes[3], 7);
+	assert_int_equal(
+	    hostname_parse(&name, span_str("a.example")), HOSTNAME_NAME);
+	h = config_host_find(c, &name);
+	assert_int_equal(h->addresses.count, 3);
+	assert_int_equal(h->fixed->count, 2);
+	assert_int_equal(h->fixed->addrs[0].bytes[3], 2);
+	assert_int_equal(
+	    hostname_parse(&name, span_str("c.example")), HOSTNAME_NAME);
+	h = config_host_find(c, &name);
+	assert_null(h->fixed);
+	assert_int_equal(h->sni, SNI_OFF);
+	assert_int_equal(
+	    hostname_parse(&name, span_str("example")), HOSTNAME_NAME);
+	assert_null(config_host_find(c, &name));
+	config_free(c);
 }
 
 static void
@@ -372,6 +431,8 @@ static const char rich[] =
     "[tunnel]\nsni = off\nidle_timeout = 35m\n"
     "[limits]\ntunnels = 12\nheader_bytes = 2k\n"
     "[log]\naccess = ./x\nformat = logfmt\nlevel = warn\n"
+    "[host A.Example.]\naddresses = 10.9.0.1, fd00::1\nsni = off\n"
+    "[host b.example]\nallow_addresses = 10.8.0.0/16\nidle_timeout = 2h\n"
     "[admin]\naddress = off\n[shutdown]\ndrain = 0\n";
 
 static void
@@ -493,7 +554,7 @@ keys_are_listed_once(void **state)
 	assert_int_equal(fclose(f), 0);
 	for (char *p = text; *p != '\0'; p++)
 		lines += *p == '\n';
-	assert_int_equal(lines, 44);
+	assert_int_equal(lines, 48);
 	assert_non_null(strstr(text, "listener NAME.address\t127.0.0.1:3128\t"
 				     "reloadable\t" LISTEN "\twhere clients"));
 	assert_non_null(strstr(text, "gateway.regions\t(required)\t"));
@@ -508,6 +569,7 @@ main(void)
 	    cmocka_unit_test(defaults_are_the_contract),
 	    cmocka_unit_test(defaults_have_their_units),
 	    cmocka_unit_test(good_values_are_read),
+	    cmocka_unit_test(hosts_are_found_by_name),
 	    cmocka_unit_test(options_win_over_the_file),
 	    cmocka_unit_test(listen_replaces_the_listeners),
 	    cmocka_unit_test(dump_loads_to_the_same),

@@ -22,7 +22,7 @@
 	"behind the length)"
 #define SECTIONS                                                               \
 	"(sections: gateway, listener NAME, dns, upstream, tunnel, limits, "   \
-	"log, admin, shutdown)"
+	"log, admin, shutdown, host NAME)"
 
 struct bad_case {
 	const char *text, *errors;
@@ -87,6 +87,17 @@ static const struct bad_case bad_values[] = {
 	"any of connect, socks5"},
     {"[listener x]\nclients = none",
 	"f:2: listener x.clients: \"none\": expected " PREFIXES},
+    {"[host x.y]\naddresses = 10.0.0.1:443",
+	"f:2: host x.y.addresses: \"10.0.0.1:443\": expected none, or "
+	"addresses such as 10.1.2.3, fd00::1"},
+    {"[host x.y]\nsni = on",
+	"f:2: host x.y.sni: \"on\": expected tunnel.sni, verify, require-tls "
+	"or off"},
+    {"[host x.y]\nidle_timeout = 1ms",
+	"f:2: host x.y.idle_timeout: \"1ms\": expected tunnel.idle_timeout, or "
+	"a duration from 10ms to 168h, such as 250ms, 5s, 35m or 1h"},
+    {"[tunnel]\nsni = tunnel.sni",
+	"f:2: tunnel.sni: \"tunnel.sni\": expected verify, require-tls or off"},
     {"[listener x]\nclients = 10.0.0.1/8",
 	"f:2: listener x.clients: \"10.0.0.1/8\": expected " PREFIXES},
     {"[dns]\nservers = resolver.example",
@@ -160,6 +171,24 @@ unknown_names_are_refused(void **state)
 	    {"[listener a.b]",
 		"f:1: [listener a.b]: expected [listener NAME], NAME of 1 to "
 		"32 lower-case letters, digits, - and _"},
+	    {"[host]\nsni = off",
+		"f:1: [host]: expected [host NAME], NAME a host as the "
+		"list has it"},
+	    {"[host 10.0.0.1]",
+		"f:1: [host 10.0.0.1]: expected [host NAME], NAME a host as "
+		"the list has it"},
+	    {"[host a b]", "f:1: [host a b]: expected [host NAME], NAME a host "
+			   "as the list has it"},
+	    {"[hots a.example]", "f:1: [hots a.example]: unknown section; did "
+				 "you mean host? " SECTIONS},
+	    {"[host a.example]\nadresses = ::1",
+		"f:2: host.adresses: unknown key; did you mean addresses?"},
+	    {"[host a.example]\nclients = ::1",
+		"f:2: host.clients: unknown key; it belongs in [listener "
+		"NAME]"},
+	    {"[gateway]\naddresses = ::1",
+		"f:2: gateway.addresses: unknown key; it belongs in [host "
+		"NAME]"},
 	    {"[gateway]\nregoins = us-1",
 		"f:2: gateway.regoins: unknown key; did you mean regions?"},
 	    {"[gateway]\nSNI = off", "f:2: gateway.SNI: unknown key"},
@@ -185,10 +214,6 @@ later_keys_are_refused(void **state)
 	    {"listener x", "tls_key"},
 	    {"listener x", "tls_client_ca"},
 	};
-	static const struct bad_case host[] = {
-	    {"[host a.example]\naddresses = 1.2.3.4",
-		"f:1: [host]: not in this version (" SEKISHO_VERSION ")"},
-	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(keys); i++) {
@@ -203,60 +228,73 @@ later_keys_are_refused(void **state)
 		    SEKISHO_VERSION);
 		check_bad(&one, 1, true);
 	}
-	check_bad(host, COUNT(host), true);
 }
+
+static const struct bad_case together[] = {
+    {"[dns]\nmax_ttl = 1s",
+	"f:2: dns.max_ttl: dns.min_ttl (5s) is more than dns.max_ttl "
+	"(1s)"},
+    {"[dns]\nmin_ttl = 2h\nmax_ttl = 1h",
+	"f:2: dns.min_ttl: dns.min_ttl (7200s) is more than "
+	"dns.max_ttl (3600s)"},
+    {"[upstream]\ndeny_addresses = 0.0.0.0/0, ::/0",
+	"f:2: upstream.deny_addresses: with upstream.family no "
+	"address is left to dial"},
+    {"[upstream]\nfamily = ipv6\ndeny_addresses = ::/0",
+	"f:3: upstream.deny_addresses: with upstream.family no "
+	"address is left to dial"},
+    {"[upstream]\nallow_addresses = 10.1.0.0/16\n"
+     "deny_addresses = 10.0.0.0/8",
+	"f:2: upstream.allow_addresses: 10.1.0.0/16 lies in "
+	"10.0.0.0/8 of upstream.deny_addresses, which wins"},
+    {"[listener a]\n[listener b]\n",
+	"listener b.address: clashes with the address of listener a"},
+    {"[listener a]\naddress = 0.0.0.0:80\n"
+     "[listener b]\naddress = 127.0.0.1:80",
+	"f:4: listener b.address: clashes with the address of "
+	"listener a"},
+    {"[listener a]\naddress = [::]:80\n"
+     "[listener b]\naddress = 10.0.0.1:80",
+	"f:4: listener b.address: clashes with the address of "
+	"listener a"},
+    {"[listener a]\naddress = 0.0.0.0:80\n"
+     "[listener b]\naddress = [::]:80",
+	"f:4: listener b.address: clashes with the address of "
+	"listener a"},
+    {"[listener a]\naddress = unix:/run/x\n"
+     "[listener b]\naddress = unix:/run/x",
+	"f:4: listener b.address: clashes with the address of "
+	"listener a"},
+    {"[listener a]\naddress = [::]:3129",
+	"f:2: listener a.address: admin.address clashes with the "
+	"address of listener a"},
+    {"[admin]\naddress = 0.0.0.0:3128",
+	"f:2: admin.address: admin.address clashes with the address "
+	"of listener main"},
+    {"[listener main]\naddress = 127.0.0.1:3129",
+	"f:2: listener main.address: admin.address clashes with the "
+	"address of listener main"},
+    {"[host x.y]\nallow_addresses = 10.1.0.0/16\n"
+     "[upstream]\ndeny_addresses = 10.0.0.0/8",
+	"f:2: host x.y.allow_addresses: 10.1.0.0/16 lies in "
+	"10.0.0.0/8 of upstream.deny_addresses, which wins"},
+    {"[host x.y]\naddresses = ::1\n[upstream]\nfamily = ipv4",
+	"f:2: host x.y.addresses: with upstream.family no address is "
+	"left to dial"},
+    {"[host x.y]\naddresses = ::1\nallow_addresses = ::1\n"
+     "[upstream]\nparent = http://p.example:1",
+	"f:2: host x.y.addresses: does not go with upstream.parent, "
+	"which resolves the names\n"
+	"f:3: host x.y.allow_addresses: does not go with "
+	"upstream.parent, which resolves the names"},
+    {"[listener a]\naddress = unix:/run/x\nclients = ::1",
+	"f:3: listener a.clients: peers of a unix: listener have no "
+	"address; use the permissions of its directory"},
+};
 
 static void
 keys_are_judged_together(void **state)
 {
-	static const struct bad_case cases[] = {
-	    {"[dns]\nmax_ttl = 1s",
-		"f:2: dns.max_ttl: dns.min_ttl (5s) is more than dns.max_ttl "
-		"(1s)"},
-	    {"[dns]\nmin_ttl = 2h\nmax_ttl = 1h",
-		"f:2: dns.min_ttl: dns.min_ttl (7200s) is more than "
-		"dns.max_ttl (3600s)"},
-	    {"[upstream]\ndeny_addresses = 0.0.0.0/0, ::/0",
-		"f:2: upstream.deny_addresses: with upstream.family no "
-		"address is left to dial"},
-	    {"[upstream]\nfamily = ipv6\ndeny_addresses = ::/0",
-		"f:3: upstream.deny_addresses: with upstream.family no "
-		"address is left to dial"},
-	    {"[upstream]\nallow_addresses = 10.1.0.0/16\n"
-	     "deny_addresses = 10.0.0.0/8",
-		"f:2: upstream.allow_addresses: 10.1.0.0/16 lies in "
-		"10.0.0.0/8 of upstream.deny_addresses, which wins"},
-	    {"[listener a]\n[listener b]\n",
-		"listener b.address: clashes with the address of listener a"},
-	    {"[listener a]\naddress = 0.0.0.0:80\n"
-	     "[listener b]\naddress = 127.0.0.1:80",
-		"f:4: listener b.address: clashes with the address of "
-		"listener a"},
-	    {"[listener a]\naddress = [::]:80\n"
-	     "[listener b]\naddress = 10.0.0.1:80",
-		"f:4: listener b.address: clashes with the address of "
-		"listener a"},
-	    {"[listener a]\naddress = 0.0.0.0:80\n"
-	     "[listener b]\naddress = [::]:80",
-		"f:4: listener b.address: clashes with the address of "
-		"listener a"},
-	    {"[listener a]\naddress = unix:/run/x\n"
-	     "[listener b]\naddress = unix:/run/x",
-		"f:4: listener b.address: clashes with the address of "
-		"listener a"},
-	    {"[listener a]\naddress = [::]:3129",
-		"f:2: listener a.address: admin.address clashes with the "
-		"address of listener a"},
-	    {"[admin]\naddress = 0.0.0.0:3128",
-		"f:2: admin.address: admin.address clashes with the address "
-		"of listener main"},
-	    {"[listener main]\naddress = 127.0.0.1:3129",
-		"f:2: listener main.address: admin.address clashes with the "
-		"address of listener main"},
-	    {"[listener a]\naddress = unix:/run/x\nclients = ::1",
-		"f:3: listener a.clients: peers of a unix: listener have no "
-		"address; use the permissions of its directory"},
-	};
 	static const char fine[] =
 	    "[upstream]\nfamily = ipv4\ndeny_addresses = ::/0, 10.1.0.0/16\n"
 	    "allow_addresses = 10.0.0.0/8\n"
@@ -270,7 +308,7 @@ keys_are_judged_together(void **state)
 	struct config *c;
 
 	(void)state;
-	check_bad(cases, COUNT(cases), true);
+	check_bad(together, COUNT(together), true);
 	c = load_text(fine, true, &e);
 	assert_string_equal(e.text, "");
 	assert_non_null(c);
@@ -330,8 +368,12 @@ option_errors_are_one_line(void **state)
 	    {{"gateway.mode", "report", "--set"},
 		"--set gateway.mode: not in this version (" SEKISHO_VERSION
 		")"},
-	    {{"host a.example.addresses", "::1", "--set"},
-		"--set: [host]: not in this version (" SEKISHO_VERSION ")"},
+	    {{"host a.example.addresses", "here", "--set"},
+		"--set host a.example.addresses: \"here\": expected none, or "
+		"addresses such as 10.1.2.3, fd00::1"},
+	    {{"host.addresses", "::1", "--set"},
+		"--set: [host]: expected [host NAME], NAME a host as the list "
+		"has it"},
 	    {{"listener main.clients", "x", "--set"},
 		"--set listener main.clients: \"x\": expected " PREFIXES},
 	    {{"listener.clients", "::1", "--set"},
@@ -449,7 +491,8 @@ too_many_listeners_are_refused(void **state)
 		len += (size_t)snprintf(text + len, sizeof(text) - len,
 		    "[listener l%u]\naddress = [::1]:0\n", i);
 	assert_null(load_text(text, true, &e));
-	assert_non_null(strstr(e.text, "f:129: more than 64 listeners"));
+	assert_non_null(
+	    strstr(e.text, "f:129: more than 64 sections [listener NAME]"));
 }
 
 int

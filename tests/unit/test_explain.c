@@ -68,6 +68,64 @@ allowed_hosts_name_their_rule(void **state)
 }
 
 static void
+hosts_of_their_own_are_told_of(void **state)
+{
+	struct run r = {
+	    .args = {"--region", "us-1", "--set",
+		"host public.ecr.aws.addresses=10.1.2.3,10.2.0.1, ::1", "--set",
+		"host public.ecr.aws.allow_addresses=10.1.0.0/16", "--set",
+		"host public.ecr.aws.idle_timeout=90s", "--set",
+		"host public.ecr.aws.sni=require-tls", "--set",
+		"upstream.family=ipv4", "--explain", "public.ecr.aws"},
+	    .no_sockets = true,
+	};
+
+	(void)state;
+	run_proxy(&r);
+	assert_string_equal(r.err, "");
+	assert_int_equal(r.exit_code, 0);
+	assert_non_null(strstr(r.out,
+	    "\nat: 10.1.2.3, 10.2.0.1 (never dialled: private-use), ::1 "
+	    "(never dialled: loopback), and not where DNS says "
+	    "(host public.ecr.aws.addresses)\n"
+	    "may lie in: 10.1.0.0/16 (host public.ecr.aws.allow_addresses)\n"
+	    "ends: after 90s without a byte "
+	    "(host public.ecr.aws.idle_timeout)\n"
+	    "then: the client's first bytes must be a TLS hello "
+	    "(host public.ecr.aws.sni = require-tls)\n"));
+}
+
+/* A name that no list knows is a mistake, and says what came nearest. */
+static void
+hosts_must_be_listed(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"host public.ecr.aw.sni=off",
+		"[host public.ecr.aw]: host not on allowlist: public.ecr.aw; "
+		"did you mean public.ecr.aws?\n"},
+	    {"host container.jp-1.cloudone.trendmicro.com.sni=off",
+		"[host container.jp-1.cloudone.trendmicro.com]: host not on "
+		"allowlist: container.jp-1.cloudone.trendmicro.com is of "
+		"region jp-1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct run r = {
+		    .args = {"--region", "us-1", "--set", cases[i][0],
+			"--check"},
+		    .no_sockets = true,
+		};
+
+		run_proxy(&r);
+		assert_int_equal(r.exit_code, 2);
+		assert_string_equal(r.out, "");
+		if (strstr(r.err, cases[i][1]) == NULL)
+			assert_string_equal(r.err, cases[i][1]);
+	}
+}
+
+static void
 denied_hosts_say_what_is_near(void **state)
 {
 	static const struct explain_case cases[] = {
@@ -154,6 +212,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(allowed_hosts_name_their_rule),
+	    cmocka_unit_test(hosts_of_their_own_are_told_of),
+	    cmocka_unit_test(hosts_must_be_listed),
 	    cmocka_unit_test(denied_hosts_say_what_is_near),
 	    cmocka_unit_test(malformed_targets_are_denied),
 	    cmocka_unit_test(sni_mode_is_told),

@@ -244,7 +244,7 @@ addresses_are_judged_deny_first_then_allow_then_by_range(void **state)
 		const char *why;
 
 		assert_true(ipaddr_parse(&a, span_str(cases[i].addr)));
-		why = policy_address_forbidden(p, &a);
+		why = policy_address_forbidden(p, NULL, &a);
 		if ((why == NULL) != (cases[i].why == NULL) ||
 		    (why != NULL && strcmp(why, cases[i].why) != 0))
 			fail_msg("%s: %s", cases[i].addr, why ? why : "fine");

@@ -141,6 +141,28 @@ resolve_by_hosts_file(struct rig *r)
 	run_until(r, is_resolved);
 }
 
+static const char *
+allow_all(void *arg, const struct rule *rule, const struct ip_endpoint *to,
+    enum outcome *why)
+{
+	const struct rig *r = arg;
+
+	(void)to;
+	*why = OUTCOME_OK;
+	assert_ptr_equal(rule, &r->rule);
+	return NULL;
+}
+
+static const struct addr_list *
+cached_addresses(void *arg, const struct rule *rule)
+{
+	const struct rig *r = arg;
+	const struct addr_list *addrs;
+
+	return resolver_cached(r->resolver, &rule->entry->host, &addrs) ? addrs
+									: NULL;
+}
+
 static void
 rig_init(struct rig *r, unsigned most, unsigned limit)
 {
@@ -148,14 +170,17 @@ rig_init(struct rig *r, unsigned most, unsigned limit)
 	    .limit = limit,
 	    .endpoints = 1,
 	    .connect_timeout_ms = GUARD_MS,
-	    .attempt_delay_ms = 250};
+	    .attempt_delay_ms = 250,
+	    .filter = allow_all,
+	    .addresses = cached_addresses,
+	    .arg = r};
 
 	memset(r, 0, sizeof(*r));
 	r->loop = loop_new();
 	r->rule.entry = &r->entry;
 	listen_on_loopback(r);
 	resolve_by_hosts_file(r);
-	r->warm = warm_new(r->loop, r->resolver, &opt);
+	r->warm = warm_new(r->loop, &opt);
 	assert_non_null(r->warm);
 }
 
