@@ -17,6 +17,7 @@
 #include "admin_internal.h"
 #include "admin_reserve.h"
 #include "core/log.h"
+#include "session.h"
 
 enum {
 	ADMIN_BACKLOG = 64,
@@ -169,7 +170,7 @@ on_request(struct evhttp_request *req, void *arg)
 		admin_reply_text(a, req, HTTP_MISDIRECTED,
 		    "Misdirected Request",
 		    "not a name of this gateway: ask by its address or "
-		    "localhost");
+		    "localhost, or add its name to admin.names");
 		return;
 	}
 	page = page_of(req);
@@ -257,6 +258,7 @@ admin_new(struct event_base *base, const struct admin_sources *src)
 	(void)ip_endpoint_format(&src->address, where);
 	if (a != NULL) {
 		a->src = *src;
+		a->start_unix_ns = clock_unix_ns();
 		if (start(a, base))
 			return a;
 	}
@@ -282,6 +284,13 @@ admin_free(struct admin *a)
 		evconnlistener_free(a->listener);
 	metrics_process_close(a->process);
 	free(a);
+}
+
+void
+admin_set_names(struct admin *a, const char *const *names, size_t count)
+{
+	a->src.names = names;
+	a->src.name_count = count;
 }
 
 struct ip_endpoint

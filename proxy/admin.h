@@ -21,6 +21,7 @@
 #include "core/ipaddr.h"
 #include "core/span.h"
 #include "denied.h"
+#include "history.h"
 #include "metrics_text.h"
 
 struct admin; /* owned by main */
@@ -33,7 +34,7 @@ typedef const char *(*admin_not_ready_fn)(void *arg);
  * turn. */
 typedef const struct config *(*admin_config_fn)(void *arg);
 
-/* Borrowed for the life of the admin. */
+/* Borrowed for the life of the admin, but for the names. */
 struct admin_sources {
 	struct ip_endpoint address; /* port 0: any free one */
 	int fd; /* listens there already, and is taken over; 0: none */
@@ -44,6 +45,7 @@ struct admin_sources {
 	size_t name_count;
 	/* .process is the admin's own and ignored here. */
 	const struct metrics_source *metrics;
+	const struct history *history;
 	const struct denied *const *denied; /* as many as metrics has workers */
 	admin_config_fn config;
 	admin_not_ready_fn not_ready;
@@ -54,6 +56,10 @@ struct admin_sources {
 struct admin *admin_new(
     struct event_base *base, const struct admin_sources *src) MUST_CHECK;
 void admin_free(struct admin *a); /* closes all connections; NULL is fine */
+
+/* Other names than at the start, after a reload. Borrowed until the next call
+ * or admin_free(). */
+void admin_set_names(struct admin *a, const char *const *names, size_t count);
 
 /* Where it listens, with the true port. */
 struct ip_endpoint admin_address(const struct admin *a);

@@ -19,6 +19,7 @@ struct admin {
 	bool bound;
 	struct admin_reserve *reserve;
 	struct ip_endpoint address;
+	uint64_t start_unix_ns;
 };
 
 struct admin_page {

@@ -8,6 +8,7 @@
 #include "admin_internal.h"
 #include "denied_page.h"
 #include "session.h"
+#include "status.h"
 
 static void
 serve_health(struct admin *a, struct evhttp_request *req)
@@ -166,8 +167,42 @@ serve_denied(struct admin *a, struct evhttp_request *req)
 	denied_list_free(&r.list);
 }
 
+/* --- /api/status ------------------------------------------------------------
+ */
+
+static void
+write_status(FILE *out, void *arg)
+{
+	status_json(out, arg);
+}
+
+static void
+serve_status(struct admin *a, struct evhttp_request *req)
+{
+	struct denied_list denied;
+	struct metrics_process_values process;
+	struct status_source src = {.metrics = a->src.metrics,
+	    .config = a->src.config(a->src.arg),
+	    .history = a->src.history,
+	    .denied = &denied,
+	    .not_ready = a->src.not_ready(a->src.arg),
+	    .start_unix_ns = a->start_unix_ns,
+	    .now_unix_ns = clock_unix_ns()};
+
+	if (!denied_list_read(
+		&denied, a->src.denied, a->src.metrics->worker_count)) {
+		reply_failed(a, req);
+		return;
+	}
+	if (a->process != NULL && metrics_process_read(a->process, &process))
+		src.process = &process;
+	reply_stream(a, req, "application/json", write_status, &src);
+	denied_list_free(&denied);
+}
+
 const struct admin_page admin_pages[] = {
     {"/api/denied", serve_denied},
+    {"/api/status", serve_status},
     {"/healthz", serve_health},
     {"/metrics", serve_metrics},
     {"/readyz", serve_ready},

@@ -129,6 +129,7 @@ struct config_parent {
 struct config_admin {
 	bool on; /* else address is unset */
 	struct ip_endpoint address;
+	struct config_strings names; /* hostnames; beside the machine's own */
 };
 
 /* Owns all that it points to. Immutable once it is in use: a reload makes a new

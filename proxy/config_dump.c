@@ -45,7 +45,7 @@ add_source(struct text *t, const struct config_slot *slot)
 	     *p != '\0'; p++) {
 		unsigned char c = (unsigned char)*p;
 
-		text_char(t, c < 0x20 || c >= 0x7f ? '?' : *p);
+		text_char(t, (char)(c < 0x20 || c >= 0x7f ? '?' : *p));
 	}
 	text_str(t, r == slot->last ? "" : " and more");
 }

@@ -225,7 +225,13 @@ const struct config_key config_table[] = {
 
     {KEY("admin", "address", admin), .type = &config_admin_address,
 	.word = "off", .fallback = "127.0.0.1:3129", .restart = true,
-	.help = "where metrics and health are served; unprotected"},
+	.help = "where metrics, health and the status page are served; "
+		"unprotected"},
+    {KEY("admin", "names", admin.names), .type = &config_hosts, .word = "none",
+	.fallback = "none",
+	.help = "further names under which browsers ask for the admin address, "
+		"such as a Service's; all but addresses, localhost and this "
+		"machine's name are refused"},
 
     {KEY("shutdown", "drain", shutdown.drain_ms), .type = &config_millis,
 	.max = DAYS(1), .fallback = "25s",

@@ -210,6 +210,30 @@ names_expect(const struct config_key *key, struct text *out)
 	word_or(key, "names", out);
 }
 
+static bool
+hosts_parse(const struct config_key *key, struct span text, void *field,
+    struct config_memory *m)
+{
+	struct hostname name;
+
+	(void)key;
+	return hostname_parse(&name, text) == HOSTNAME_NAME &&
+	       strings_add(field, span_of(name.text, name.len), m);
+}
+
+static void
+hosts_expect(const struct config_key *key, struct text *out)
+{
+	word_or(key, "host names", out);
+}
+
+const struct config_type config_hosts = {
+    .list = true,
+    .parse = hosts_parse,
+    .format = strings_format,
+    .expect = hosts_expect,
+};
+
 const struct config_type config_names = {
     .list = true,
     .parse = names_parse,

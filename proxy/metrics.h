@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/ipaddr.h"
 #include "core/outcome.h"
 #include "core/span.h"
 #include "net/resolver.h"
@@ -67,11 +68,25 @@ struct histogram {
 /* One sample. A bucket holds what is not above its bound. */
 void histogram_add(struct histogram *h, uint64_t ns);
 
+enum {
+	ENDPOINT_ADDRESSES = 4,
+};
+
+/* The last different addresses that tunnels went to. Written by one worker,
+ * read by any thread: version is odd while an address is being replaced. */
+struct endpoint_addresses {
+	counter version;
+	counter halves[ENDPOINT_ADDRESSES][2]; /* of an IPv6 address; IPv4 is
+						* mapped; zeros: none */
+};
+
 /* Of one rule (host and port). */
 struct endpoint_metrics {
 	counter outcomes[OUTCOME_COUNT]; /* by how tunnels ended */
+	counter tunnels;                 /* that were set up */
 	counter active;
 	counter bytes_up, bytes_down;
+	struct endpoint_addresses addresses;
 	counter last_success_unix_ns;
 	counter last_failure_unix_ns;
 	counter last_failure; /* enum outcome */
@@ -106,6 +121,10 @@ metrics_endpoint(const struct worker_metrics *m, size_t slot)
 	return &m->chunks[slot / METRICS_CHUNK][slot % METRICS_CHUNK];
 }
 
+/* Sums the counter that lies at offset in each of the sets. */
+uint64_t metrics_sum(
+    const struct worker_metrics *const *workers, size_t count, size_t offset);
+
 /* Zeroed, on cache lines of its own, with room for so many endpoints. NULL when
  * out of memory. */
 struct worker_metrics *worker_metrics_new(size_t endpoint_count) MUST_CHECK;
@@ -114,6 +133,14 @@ struct worker_metrics *worker_metrics_new(size_t endpoint_count) MUST_CHECK;
 bool worker_metrics_grow(
     struct worker_metrics *m, size_t endpoint_count) MUST_CHECK;
 void worker_metrics_free(struct worker_metrics *m); /* NULL is fine */
+
+/* A tunnel went to a. The common case, an address that is known, only reads. */
+void endpoint_addresses_note(
+    struct endpoint_addresses *to, const struct ipaddr *a);
+/* Copies them to out (ENDPOINT_ADDRESSES of them, or fewer); returns how many.
+ */
+size_t endpoint_addresses_read(
+    const struct endpoint_addresses *from, struct ipaddr *out);
 
 /* A tunnel of the listener with that place in the configuration begins or ends:
  * keeps tunnels_active and listener_tunnels. */

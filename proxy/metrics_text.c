@@ -37,19 +37,10 @@ add_head(struct page *p, const char *name, const char *type, const char *help)
 	add(p, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-/* Sums the counter that lies at offset in every worker's set. */
 static uint64_t
 sum_at(const struct page *p, size_t offset)
 {
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < p->src->worker_count; i++) {
-		const char *base = (const char *)p->src->workers[i];
-
-		sum +=
-		    counter_get((const counter *)(const void *)(base + offset));
-	}
-	return sum;
+	return metrics_sum(p->src->workers, p->src->worker_count, offset);
 }
 
 #define SUM(page, member) sum_at(page, offsetof(struct worker_metrics, member))

@@ -262,6 +262,25 @@ config_in_force(void *arg)
 	return s->config;
 }
 
+/* The machine's name and those of the configuration. */
+static bool
+show_admin_names(struct server *s)
+{
+	const struct config_strings *own = &s->config->admin.names;
+	const char **names = calloc(own->count + 1, sizeof(const char *));
+
+	if (names == NULL)
+		return false;
+	names[0] = s->host_name;
+	for (size_t i = 0; i < own->count; i++)
+		names[i + 1] = own->items[i];
+	if (s->admin != NULL)
+		admin_set_names(s->admin, names, own->count + 1);
+	free(s->admin_names);
+	s->admin_names = names;
+	return true;
+}
+
 bool
 serve_show_config(struct server *s)
 {
@@ -284,7 +303,9 @@ serve_show_config(struct server *s)
 	m->listener_slots = slots;
 	m->listener_count =
 	    names != NULL && slots != NULL ? c->listener_count : 0;
-	return m->listener_count > 0;
+	if (s->history != NULL)
+		history_renew(s->history);
+	return m->listener_count > 0 && show_admin_names(s);
 }
 
 static bool
@@ -292,8 +313,6 @@ open_admin(struct server *s)
 {
 	struct admin_sources src = {.address = s->config->admin.address,
 	    .fd = s->admin_fd,
-	    .names = s->admin_names,
-	    .name_count = 1,
 	    .metrics = &s->metrics_source,
 	    .denied = (const struct denied *const *)s->denied,
 	    .config = config_in_force,
@@ -305,12 +324,17 @@ open_admin(struct server *s)
 	m->worker_count = s->worker_count;
 	m->log = s->log;
 	m->last_reload_unix_ns = clock_unix_ns();
+	(void)gethostname(s->host_name, sizeof(s->host_name) - 1);
 	if (!serve_show_config(s))
 		return false;
 	if (!s->config->admin.on)
 		return true;
-	(void)gethostname(s->host_name, sizeof(s->host_name) - 1);
-	s->admin_names[0] = s->host_name;
+	s->history = history_new(s->base, m);
+	if (s->history == NULL)
+		return false;
+	src.history = s->history;
+	src.names = s->admin_names;
+	src.name_count = s->config->admin.names.count + 1;
 	s->admin_fd = 0;
 	s->admin = admin_new(s->base, &src);
 	return s->admin != NULL;
@@ -421,6 +445,7 @@ stop(struct server *s)
 	reload_fini(s);
 	serve_notify_fini(s);
 	admin_free(s->admin);
+	history_free(s->history);
 	if (s->admin_fd > 0)
 		(void)close(s->admin_fd);
 	inherited_fini(&s->inherited);
@@ -434,6 +459,7 @@ stop(struct server *s)
 	free(s->denied);
 	free(s->listener_names);
 	free(s->listener_slots);
+	free(s->admin_names);
 	auth_free(s->auth);
 	quota_free(s->quota);
 	doors_close(&s->doors);

@@ -69,7 +69,8 @@ struct server {
 	size_t *listener_slots;
 	size_t next_listener_slot, next_slot; /* never used before */
 	char host_name[256];
-	const char *admin_names[1]; /* under which admin may be asked for */
+	const char **admin_names; /* under which admin may be asked for */
+	struct history *history;  /* NULL without admin */
 	struct metrics_source metrics_source;
 	struct event *term, *interrupt, *reopen, *hup, *drained;
 	int drained_fd; /* eventfd(2): counts the workers that are drained */

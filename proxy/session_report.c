@@ -70,7 +70,10 @@ session_count_setup(struct session *s)
 
 	histogram_add(&m->setup_time, s->established_ns - s->accepted_ns);
 	metrics_tunnel_began(m, session_door(s));
+	counter_add(&e->tunnels, 1);
 	counter_add(&e->active, 1);
+	if (!s->via_parent)
+		endpoint_addresses_note(&e->addresses, &s->upstream.addr);
 	counter_set(&e->last_success_unix_ns, clock_unix_ns());
 }
 
@@ -186,7 +189,7 @@ count_end(struct session *s, enum outcome why)
 	if (s->rule == NULL)
 		return;
 	counter_add(&session_endpoint(s)->outcomes[why], 1);
-	if (outcome_status(why) >= 500) {
+	if (outcome_is_failure(why)) {
 		struct endpoint_metrics *e = session_endpoint(s);
 
 		counter_set(&e->last_failure, why);

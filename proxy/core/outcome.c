@@ -39,6 +39,12 @@ outcome_status(enum outcome o)
 	return row(o)->status;
 }
 
+bool
+outcome_is_failure(enum outcome o)
+{
+	return outcome_status(o) >= 500 && o > OUTCOME_DRAINING;
+}
+
 const char *
 outcome_proxy_status(enum outcome o)
 {

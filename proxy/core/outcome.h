@@ -5,6 +5,8 @@
 #ifndef SEKISHO_CORE_OUTCOME_H
 #define SEKISHO_CORE_OUTCOME_H
 
+#include <stdbool.h>
+
 enum outcome {
 #define OUTCOME(id, token, status, proxy_status, sentence) OUTCOME_##id,
 #include "core/outcome.def"
@@ -17,6 +19,9 @@ const char *outcome_token(enum outcome o);
 
 /* HTTP status of the refusal; 0 when the outcome comes after the 200. */
 unsigned outcome_status(enum outcome o);
+/* Whether what lies beyond the gateway failed, the name or the connection: not
+ * the client, and not a limit of the gateway's own. */
+bool outcome_is_failure(enum outcome o);
 
 /* Proxy error type of RFC 9209 section 2.3; "" when none is sent. */
 const char *outcome_proxy_status(enum outcome o);
