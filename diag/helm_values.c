@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "helm_values.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -232,8 +233,10 @@ values_pair(const struct values *v, struct value map, size_t i,
     struct value *key, struct value *value)
 {
 	const yaml_node_t *n = node_of(v, map.node);
-	const yaml_node_pair_t *pair = &n->data.mapping.pairs.start[i];
+	const yaml_node_pair_t *pair;
 
+	assert(n != NULL); /* a map has a node */
+	pair = &n->data.mapping.pairs.start[i];
 	*key = value_at(v, pair->key);
 	*value = value_at(v, pair->value);
 }
@@ -241,7 +244,10 @@ values_pair(const struct values *v, struct value map, size_t i,
 struct value
 values_item(const struct values *v, struct value list, size_t i)
 {
-	return value_at(v, node_of(v, list.node)->data.sequence.items.start[i]);
+	const yaml_node_t *n = node_of(v, list.node);
+
+	assert(n != NULL); /* a list has a node */
+	return value_at(v, n->data.sequence.items.start[i]);
 }
 
 static struct value get(
