@@ -21,8 +21,9 @@ install -d -m 1777 "$root/tmp"
 
 DESTDIR=$root cmake --install "$build" --prefix /usr --strip >/dev/null
 rm -rf "$root/usr/share/man" "$root/usr/share/bash-completion" \
-	"$root/usr/share/doc" "$root/usr/lib/systemd" "$root/usr/lib/sysusers.d" \
-	"$root/usr/etc"
+	"$root/usr/lib/sysusers.d" "$root/usr/lib/systemd" \
+	"$root/etc/logrotate.d" "$root/etc/sekisho"
+install -d "$root/etc/sekisho"
 install -m 644 "$here/image.conf" "$root/etc/sekisho/sekisho.conf"
 install -D -m 644 /etc/ssl/certs/ca-certificates.crt \
 	"$root/etc/ssl/certs/ca-certificates.crt"

@@ -30,7 +30,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 1
 fi
 
-container/install-packages.sh run build image demo test bench
+container/install-packages.sh run build image package demo test bench
 
 if ! unshare --net true; then
 	cat >&2 <<-END

@@ -1,64 +1,111 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bare Debian 12 roots by debootstrap. They are kept in build/bare, so that only
-the first run needs the network; a test works in a copy."""
+"""A bare Debian 12, made by debootstrap and kept in build/bare so that only the
+first run needs the network; and a machine that runs in a copy of it."""
 
 import os
+import pathlib
 import shutil
+import signal
+import subprocess
 
-from conftest import BUILD, run
+from conftest import BUILD, ROOT, run
+from lab.gateway import wait_for
 
 KEEP = BUILD / "bare"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+BOOT = pathlib.Path(__file__).with_name("boot.sh")
+PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def command(root, *argv):
-    """argv inside root, with /proc, /sys and /dev, in a mount and PID namespace
-    of its own: nothing stays mounted or runs on."""
-    script = ('mount -t proc proc "$0/proc" && mount --rbind /sys "$0/sys" && '
-              'mount --rbind /dev "$0/dev" && mount -t tmpfs tmpfs "$0/run" && '
-              'exec chroot "$0" /usr/bin/env -i HOME=/ LANG=C.UTF-8 '
-              f'DEBIAN_FRONTEND=noninteractive PATH={_PATH} "$@"')
-    return ["unshare", "--mount", "--pid", "--fork", "--kill-child",
-            "--propagation", "private", "sh", "-c", script, str(root),
-            *map(str, argv)]
-
-
-def inside(root, *argv, **kw):
-    return run(*command(root, *argv), **kw)
-
-
-def _kept(name, make):
-    """The root KEEP/name, made once."""
-    root, done = KEEP / name, KEEP / f"{name}.done"
-    if not done.exists():
-        shutil.rmtree(root, ignore_errors=True)
-        KEEP.mkdir(parents=True, exist_ok=True)
-        make(root)
-        done.touch()
-    return root
+def packages(section):
+    """What a section of container/packages.txt lists."""
+    found, name = [], None
+    for line in (ROOT / "container/packages.txt").read_text().splitlines():
+        if line.startswith("["):
+            name = line.strip("[]")
+        elif name == section and line and not line.startswith("#"):
+            found.append(line)
+    return found
 
 
 def base():
-    """Debian's smallest root, with the index of packages."""
-    def make(root):
-        run("debootstrap", "--variant=minbase", "bookworm", root)
-        # Packages are installed in there, and no services are started.
-        policy = root / "usr/sbin/policy-rc.d"
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
-        _fresh_network(root)
-        inside(root, "apt-get", "-qq", "update")
-        inside(root, "apt-get", "clean")
-
-    return _kept("base", make)
-
-
-def _fresh_network(root):
-    shutil.copy(os.path.realpath("/etc/resolv.conf"), root / "etc/resolv.conf")
+    """The smallest Debian with systemd, and with the libraries that the
+    programs need, so that dpkg alone can install ours."""
+    wanted = ",".join([*packages("run"), "systemd", "logrotate"])
+    root, done = KEEP / "base", KEEP / "base.done"
+    if not done.exists() or done.read_text() != wanted:
+        shutil.rmtree(KEEP, ignore_errors=True)
+        KEEP.mkdir(parents=True)
+        run("debootstrap", "--variant=minbase", f"--include={wanted}",
+            "bookworm", root)
+        shutil.rmtree(root / "var/cache/apt")
+        done.write_text(wanted)
+    return root
 
 
-def copy(source, target):
-    """A copy of a root, with this machine's resolv.conf."""
-    run("cp", "-a", "--reflink=auto", source, target)
-    _fresh_network(target)
-    return target
+class Machine:
+    """Debian, booted in a copy of base() at folder: systemd is its process 1,
+    and it has a network of its own, with nothing but a loopback."""
+
+    def __init__(self, folder):
+        self.root = folder
+        run("cp", "-a", base(), folder)
+        self._booter = self._group = None
+
+    def __enter__(self):
+        top = "/sys/fs/cgroup"
+        if os.path.isdir(f"{top}/systemd"):
+            top += "/systemd"
+        self._group = pathlib.Path(top, f"sekisho-test-{os.getpid()}")
+        self._booter = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", BOOT, self.root, self._group],
+            stdin=subprocess.DEVNULL)
+        try:
+            wait_for(lambda: self._pid() and self.run(
+                "systemctl", "is-system-running", check=False).stdout.strip()
+                in ("running", "degraded"), "systemd", 120)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _pid(self):
+        """systemd's, or None before it runs."""
+        children = f"/proc/{self._booter.pid}/task/{self._booter.pid}/children"
+        with open(children, encoding="ascii") as f:
+            pids = f.read().split()
+        if not pids:
+            return None
+        with open(f"/proc/{pids[0]}/comm", encoding="ascii") as f:
+            return pids[0] if f.read().strip() == "systemd" else None
+
+    def enter(self, *argv):
+        """A command with argv of the machine's own programs, in it."""
+        pid = self._pid()
+        return ["nsenter", f"--target={pid}", "--mount", "--pid", "--net",
+                "--uts", "--ipc", "--cgroup", "--root",
+                "--wd=/", "/usr/bin/env", "-i", "LANG=C.UTF-8",
+                "DEBIAN_FRONTEND=noninteractive", PATH, *argv]
+
+    def run(self, *argv, **kw):
+        return run(*self.enter(*argv), **kw)
+
+    def run_outer(self, *argv, **kw):
+        """One of this host's programs, in the machine's network."""
+        return run("nsenter", f"--target={self._pid()}", "--net", *argv, **kw)
+
+    def __exit__(self, *_):
+        pid = self._pid()
+        if pid:
+            os.kill(int(pid), signal.SIGKILL)  # and all of its namespace
+        self._booter.kill()
+        self._booter.wait()
+        for folder, _, _ in os.walk(self._group, topdown=False):
+            wait_for(lambda f=folder: _removed(f), f"{folder} to be empty")
+
+
+def _removed(folder):
+    try:
+        os.rmdir(folder)
+    except OSError:
+        return False
+    return True
