@@ -55,6 +55,12 @@ def queries():
             yield panel["title"], target["expr"]
 
 
+def test_operators_are_told_of_every_alert():
+    manual = (ROOT / "container/README.md").read_text()
+    assert set(re.findall(r"Sekisho[A-Z]\w+", manual)) == {
+        rule["alert"] for rule in rules()}
+
+
 # Set by Prometheus, or a variable of the dashboard.
 SCRAPE_LABELS = {"instance", "job"}
 
