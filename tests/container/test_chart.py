@@ -57,7 +57,10 @@ MATRIX = {
                     "externalTrafficPolicy": "Local",
                     "loadBalancerSourceRanges": ["10.0.0.0/8"]}},
     "keys": {
-        "regions": ["us-1"], "config": {
+        "regions": ["us-1"], "admin": {"names": ["egress.example.com"]},
+        "config": {
+            "host public.ecr.aws": {"addresses": ["10.1.2.3"],
+                                    "allow_addresses": ["10.1.2.3/32"]},
             "tunnel": {"idle_timeout": "35m", "sni": "require-tls"},
             "gateway": {"workers": 2},
             "dns": {"prefetch": False, "servers": ["10.0.0.53",

@@ -103,6 +103,13 @@ priorityClassName: {{ . }}
 {{- end -}}
 {{- end -}}
 
+{{/* Names of the admin port's Service: browsers ask for the status page by them. */}}
+{{- define "sekisho.adminNames" -}}
+{{- $name := printf "%s-admin" (include "sekisho.fullname" .) -}}
+{{- $long := printf "%s.%s" $name .Release.Namespace -}}
+{{- list $name $long (printf "%s.svc" $long) (printf "%s.svc.cluster.local" $long) | toJson -}}
+{{- end -}}
+
 {{/* What the chart decides itself, by section. */}}
 {{- define "sekisho.ownConfig" -}}
 gateway:
@@ -141,6 +148,7 @@ upstream:
 {{- end }}
 admin:
   address: {{ printf "%s:3129" .Values.listener.address | quote }}
+  names: {{ toJson (concat (include "sekisho.adminNames" . | fromJsonArray) .Values.admin.names) }}
 shutdown:
   drain: {{ int .Values.drainSeconds }}s
 {{- end -}}
