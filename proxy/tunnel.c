@@ -381,8 +381,10 @@ pass_end_on(struct tunnel *t, struct tunnel_end *e)
 	if (e->unheard)
 		return STEP_BLOCKED;
 	t->last_ns = loop_now(t->relay->loop);
+	/* ENOTCONN: a reset has come, and was not read yet. */
 	if (shutdown(to->watch.fd, SHUT_WR) != 0)
-		return take_no_more(t, e, errno);
+		return take_no_more(
+		    t, e, errno == ENOTCONN ? ECONNRESET : errno);
 	return STEP_BLOCKED;
 }
 

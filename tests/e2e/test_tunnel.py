@@ -221,3 +221,14 @@ def test_two_workers_share_the_load_without_mixing_tunnels(gateway, lab):
             near.close()
             far.close()
     gateway.log_lines(64, event="tunnel")
+
+
+def test_reset_that_meets_a_fin(gateway, open_tunnel):
+    """The service's FIN cannot be passed on to a client that has reset, and
+    that is the reset, no error of its own."""
+    tunnel = open_tunnel(gateway)
+    with gateway.frozen():
+        tunnel.far.shutdown(socket.SHUT_WR)
+        wire.reset(tunnel.near)
+    line = gateway.log_line(event="tunnel")
+    assert line["outcome"] == "client_reset" and "detail" not in line

@@ -195,12 +195,22 @@ class Gateway:
     def signal(self, number):
         self.process.send_signal(number)
 
+    def _stands_still(self):
+        """Whether every thread is stopped: the signal itself takes a moment."""
+        for task in os.listdir(f"/proc/{self.pid}/task"):
+            with open(f"/proc/{self.pid}/task/{task}/stat",
+                      encoding="latin-1") as f:
+                if f.read().rpartition(")")[2].split()[0] != "T":
+                    return False
+        return True
+
     @contextlib.contextmanager
     def frozen(self):
         """The process stands still while the block runs: what is sent to it
         meanwhile arrives in one piece, and with its FIN or RST."""
         self.signal(signal.SIGSTOP)
         try:
+            wait_for(self._stands_still, "the process to stand still")
             yield
         finally:
             self.signal(signal.SIGCONT)
