@@ -63,6 +63,7 @@ struct config_slot; /* where a key was set: config_dump's own */
 enum config_protocol {
 	PROTOCOL_CONNECT = 1,
 	PROTOCOL_SOCKS5 = 2,
+	PROTOCOL_SNI = 4, /* alone */
 };
 
 enum config_auth {

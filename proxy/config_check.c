@@ -192,6 +192,27 @@ listeners_clash(
 	       addresses_clash(&a->address, &b->address);
 }
 
+/* Of redirected TLS nothing can be asked, and nothing else be told apart. */
+static void
+check_sni(const struct config *c, const struct config_listener *l,
+    struct config_report *r)
+{
+	struct place protocols =
+	    place_of(c, "listener", "protocols", &l->named);
+	struct place auth = place_of(c, "listener", "auth", &l->named);
+
+	if ((l->protocols & PROTOCOL_SNI) == 0)
+		return;
+	if (l->protocols != PROTOCOL_SNI)
+		config_report_key(r, protocols.at, protocols.key,
+		    "sni stands alone: give the others a listener of their "
+		    "own");
+	if (l->auth != AUTH_NONE)
+		config_report_key(r, auth.at, auth.key,
+		    "does not go with protocols = sni: a client that knows of "
+		    "no proxy has no credentials for it");
+}
+
 static void
 check_auth(const struct config *c, const struct config_listener *l,
     struct config_report *r)
@@ -248,6 +269,7 @@ config_check(const struct config *c, struct config_report *r)
 	for (size_t i = 0; i < c->listener_count; i++) {
 		check_listener(c, i, r);
 		check_auth(c, &c->listeners[i], r);
+		check_sni(c, &c->listeners[i], r);
 	}
 	for (size_t i = 0; i < c->host_count; i++)
 		check_host(c, &c->hosts[i], r);

@@ -51,6 +51,7 @@ static const struct config_word host_sni_modes[] = {
 static const struct config_word protocols[] = {
     {"connect", PROTOCOL_CONNECT},
     {"socks5", PROTOCOL_SOCKS5},
+    {"sni", PROTOCOL_SNI},
     {NULL, 0},
 };
 
@@ -106,7 +107,8 @@ const struct config_key config_table[] = {
 	.help = "where clients connect to"},
     {LISTENER_KEY("protocols", protocols), .type = &config_bits,
 	.words = protocols, .fallback = "connect, socks5",
-	.help = "what clients may speak, told apart by the first byte"},
+	.help = "what clients may speak, told apart by the first byte; sni, "
+		"alone: TLS redirected here, for port 443 of its server name"},
     {LISTENER_KEY("clients", clients), .type = &config_prefix_list,
 	.fallback = "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, "
 		    "192.168.0.0/16, 100.64.0.0/10, fc00::/7",

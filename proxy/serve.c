@@ -149,6 +149,7 @@ make_worker(struct server *s, unsigned i)
 	const struct worker_options opt = {.config = s->config,
 	    .quota = s->quota,
 	    .auth = s->auth,
+	    .echoes = s->echoes,
 	    .ring = access_log_ring(s->log, i),
 	    .metrics = s->metrics[i],
 	    .denied = s->denied != NULL ? s->denied[i] : NULL,
@@ -214,10 +215,11 @@ make_workers(struct server *s)
 	for (size_t i = 0; i < s->config->listener_count; i++)
 		s->config->listeners[i].slot = i;
 	s->quota = quota_new(&s->budget, s->config);
+	s->echoes = echoes_new();
 	s->metrics = calloc(s->worker_count, sizeof(struct worker_metrics *));
 	s->workers = calloc(s->worker_count, sizeof(struct worker *));
-	if (s->quota == NULL || s->metrics == NULL || s->workers == NULL ||
-	    !make_denied(s)) {
+	if (s->quota == NULL || s->echoes == NULL || s->metrics == NULL ||
+	    s->workers == NULL || !make_denied(s)) {
 		log_error("start_failed", "reason=\"out of memory\"");
 		return false;
 	}
@@ -450,6 +452,7 @@ stop(struct server *s)
 		(void)close(s->admin_fd);
 	inherited_fini(&s->inherited);
 	access_log_free(s->log);
+	echoes_free(s->echoes);
 	for (unsigned i = 0; s->metrics != NULL && i < s->worker_count; i++)
 		worker_metrics_free(s->metrics[i]);
 	for (unsigned i = 0; s->denied != NULL && i < s->worker_count; i++)

@@ -16,6 +16,7 @@
 #include "auth.h"
 #include "denied.h"
 #include "doors.h"
+#include "echoes.h"
 #include "inherited.h"
 #include "metrics.h"
 #include "notify.h"
@@ -54,6 +55,7 @@ struct server {
 	struct pulse pulse;
 	struct quota *quota;
 	struct auth *auth; /* NULL: no listener has ever asked for it */
+	struct echoes *echoes;
 	struct access_log *log;
 	struct worker_metrics **metrics; /* per worker */
 	struct denied **denied;          /* the same; NULL without admin */

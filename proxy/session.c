@@ -78,6 +78,7 @@ session_close(struct session *s, bool reset)
 	lookup_cancel(&s->lookup);
 	dial_cancel(&s->dial);
 	session_auth_cancel(s);
+	session_sni_end(s);
 	timer_clear(s->gate->relay.loop, &s->timer);
 	tunnel_close(&s->tunnel, reset);
 	intake_free(&s->intake);
@@ -202,7 +203,9 @@ session_on_client(struct watch *w, uint32_t events)
 		session_on_proxy_header(s);
 		break;
 	case SESSION_HEAD:
-		if (!s->held)
+		if (session_is_sni(s))
+			session_on_sni(s);
+		else if (!s->held)
 			session_on_head(s);
 		else if (events & (EPOLLERR | EPOLLHUP))
 			session_end(s, OUTCOME_CLIENT_RESET, NULL);
@@ -423,17 +426,24 @@ session_resolve(struct session *s, const struct endpoint *target)
 		session_look_up(s, &target->host);
 }
 
+bool
+gate_is_own(const struct gate *gate, const struct ip_endpoint *e)
+{
+	for (size_t i = 0; i < gate->own_count; i++) {
+		if (ip_endpoint_equal(&gate->own[i], e))
+			return true;
+	}
+	return false;
+}
+
 static const char *
 own_address(
     const struct gate *gate, const struct ip_endpoint *to, enum outcome *why)
 {
-	for (size_t i = 0; i < gate->own_count; i++) {
-		if (ip_endpoint_equal(&gate->own[i], to)) {
-			*why = OUTCOME_LOOP;
-			return "address of this gateway";
-		}
-	}
-	return NULL;
+	if (!gate_is_own(gate, to))
+		return NULL;
+	*why = OUTCOME_LOOP;
+	return "address of this gateway";
 }
 
 static const char *
@@ -599,7 +609,10 @@ session_dial(struct session *s, const struct addr_list *addrs)
 void
 session_begin(struct session *s)
 {
-	session_on_head(s);
+	if (session_is_sni(s))
+		session_sni_begin(s);
+	else
+		session_on_head(s);
 }
 
 void

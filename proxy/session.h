@@ -23,6 +23,7 @@
 #include "warm.h"
 
 struct session;
+struct echoes;
 
 /* What the sessions of one worker share; owned by the worker. */
 struct gate {
@@ -35,6 +36,7 @@ struct gate {
 	struct access_ring *ring; /* NULL: no access log */
 	struct quota *quota;      /* borrowed: shared by all workers */
 	struct auth *auth;        /* the same; NULL: no listener asks */
+	struct echoes *echoes;    /* the same */
 	/* Where this gateway itself listens: dialling these would be a loop. */
 	const struct ip_endpoint *own;
 	size_t own_count;
@@ -45,6 +47,9 @@ struct gate {
 	void (*freed)(void *arg);
 	void *freed_arg;
 };
+
+/* Whether this gateway itself listens there. */
+bool gate_is_own(const struct gate *gate, const struct ip_endpoint *e);
 
 /* Judges an address of a rule's host right before connect(2) under the gate's
  * policy: for spare connections, arg is the gate. */

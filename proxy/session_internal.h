@@ -9,6 +9,9 @@
 
 #include "auth.h"
 #include "core/endpoint.h"
+#include "core/hello.h"
+#include "core/response.h"
+#include "echoes.h"
 #include "intake.h"
 #include "net/dialer.h"
 #include "session.h"
@@ -40,13 +43,14 @@ struct session {
 	struct tunnel tunnel; /* holds both sockets from the start */
 	struct timer timer;   /* of the state in hand */
 	struct deferred dying;
-	struct lookup *lookup;    /* SESSION_RESOLVING */
-	struct dial *dial;        /* SESSION_DIALING */
-	struct intake *intake;    /* client bytes that wait; else NULL */
-	struct auth_check *check; /* SESSION_HEAD: of its credentials */
-	const char *user;         /* who it is, by them; of door's realm */
-	struct config *config;    /* the one it began with; held */
-	const struct rule *rule;  /* of config's policy; set once admitted */
+	struct lookup *lookup;           /* SESSION_RESOLVING */
+	struct dial *dial;               /* SESSION_DIALING */
+	struct intake *intake;           /* client bytes that wait; else NULL */
+	struct auth_check *check;        /* SESSION_HEAD: of its credentials */
+	struct transparent *transparent; /* at an sni listener; else NULL */
+	const char *user;        /* who it is, by them; of door's realm */
+	struct config *config;   /* the one it began with; held */
+	const struct rule *rule; /* of config's policy; set once admitted */
 	const struct config_host *host; /* of config: the target's own, or NULL
 					 */
 	struct hostname *name; /* when rule is a suffix: what it stands for */
@@ -145,6 +149,25 @@ void session_socks5_go_on(struct session *s);
 size_t session_socks5_answer(
     const struct session *s, enum outcome why, char *out);
 
+/* session_sni.c */
+enum {
+	SNI_DETAIL_MAX = RESPONSE_DETAIL_MAX + IP_ENDPOINT_TEXT_MAX + 16,
+};
+/* Whether the listener takes redirected TLS, and nothing else. */
+bool session_is_sni(const struct session *s);
+void session_sni_begin(struct session *s);
+/* Goes on with a hello that is awaited. */
+void session_on_sni(struct session *s);
+/* The hello h is whole; data is all bytes so far. */
+void session_sni_route(
+    struct session *s, const struct hello *h, struct span data);
+/* detail with where the connection was bound for, if that was elsewhere; in
+ * buf, which has SNI_DETAIL_MAX bytes, or detail itself. */
+struct span session_sni_detail(
+    const struct session *s, struct span detail, char *buf);
+/* Gives back what it has of its own. */
+void session_sni_end(struct session *s);
+
 /* session_parent.c */
 /* The connection to the parent is there: asks it for the target. */
 void session_ask_parent(struct session *s);
@@ -155,9 +178,12 @@ void session_refuse_for_parent(
     struct session *s, enum outcome why, const char *detail);
 
 /* session_tunnel.c */
-/* The upstream is connected: answers 200 and goes on. */
+/* The upstream is connected: answers 200, where one is awaited, and goes on. */
 void session_establish(struct session *s);
 void session_on_hello(struct session *s);
+/* Looks for the hello in data, all bytes so far, and keeps them while it is not
+ * whole. True: it was dealt with, or the session is over. */
+bool session_inspect(struct session *s, struct span data);
 
 /* session_refuse.c */
 /* Judges client, load and name in this order. False: it has been refused. */

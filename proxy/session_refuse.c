@@ -106,12 +106,21 @@ retry_after_s(enum outcome why)
 		   : 0;
 }
 
+static size_t
+write_alert(enum outcome why, char *answer)
+{
+	response_alert((uint8_t *)answer, why);
+	return RESPONSE_ALERT_LEN;
+}
+
 /* In the client's own terms. Returns the length; 0: there are none. */
 static size_t
 write_refusal(const struct session *s, const struct refusal *r, char *answer)
 {
 	if (s->state == SESSION_PROXY_HEADER)
 		return 0;
+	if (session_is_sni(s))
+		return write_alert(r->why, answer);
 	if (s->socks != SOCKS_NOT)
 		return session_socks5_answer(s, r->why, answer);
 	return response_refusal(answer, r);
@@ -312,10 +321,12 @@ session_turn_away(struct gate *gate, const struct config_listener *door, int fd,
 	char answer[RESPONSE_MAX];
 	const struct refusal refusal = {
 	    .why = OUTCOME_LIMIT_REACHED, .retry_after_s = RETRY_AFTER_S};
-	size_t len = response_refusal(answer, &refusal);
+	bool sni = (door->protocols & PROTOCOL_SNI) != 0;
+	size_t len = sni ? write_alert(refusal.why, answer)
+			 : response_refusal(answer, &refusal);
 	const struct access_record r = {.unix_ns = clock_unix_ns(),
 	    .why = OUTCOME_LIMIT_REACHED,
-	    .status = outcome_status(OUTCOME_LIMIT_REACHED),
+	    .status = sni ? 0 : outcome_status(OUTCOME_LIMIT_REACHED),
 	    .client = *peer,
 	    .listener = span_str(door->name),
 	    .dns_ns = ACCESS_ABSENT,

@@ -89,11 +89,13 @@ fill_target(struct access_record *r, const struct session *s)
 	r->port = s->port;
 	if (s->rule == NULL) {
 		r->host = s->asked;
+		r->sni = session_is_sni(s) ? s->asked : r->sni;
 		return;
 	}
 	r->rule = s->rule;
 	r->host = hostname_span(session_target(s));
-	r->sni = s->same_sni ? r->host : hostname_span(s->sni);
+	r->sni =
+	    s->same_sni || session_is_sni(s) ? r->host : hostname_span(s->sni);
 }
 
 static uint64_t
@@ -104,11 +106,19 @@ first_byte_ns(const struct session *s)
 	return s->tunnel.first_down_ns - s->established_ns;
 }
 
+static const char *
+protocol_of(const struct session *s)
+{
+	if (session_is_sni(s))
+		return "sni";
+	return s->socks != SOCKS_NOT ? "socks5" : "connect";
+}
+
 /* 0: the client was sent none. */
 static unsigned
 sent_status(const struct session *s, enum outcome why)
 {
-	if (s->state == SESSION_PROXY_HEADER)
+	if (s->state == SESSION_PROXY_HEADER || session_is_sni(s))
 		return 0;
 	return s->established_ns != 0 ? 200 : outcome_status(why);
 }
@@ -118,6 +128,7 @@ write_record(struct session *s, enum outcome why, struct span detail)
 {
 	bool over = why != OUTCOME_OK;
 	bool tunnel = s->established_ns != 0;
+	char more[SNI_DETAIL_MAX];
 	struct access_record r = {.unix_ns = clock_unix_ns(),
 	    .tunnel = tunnel,
 	    .why = why,
@@ -125,7 +136,7 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .client = s->client,
 	    .user = s->user != NULL ? span_str(s->user) : span_of(NULL, 0),
 	    .listener = span_str(s->door->name),
-	    .protocol = s->socks != SOCKS_NOT ? "socks5" : "connect",
+	    .protocol = protocol_of(s),
 	    .upstream = s->upstream,
 	    .parent = s->via_parent ? span_str(s->config->upstream.parent.text)
 				    : span_of(NULL, 0),
@@ -137,7 +148,7 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .bytes_up = tunnel && over ? s->tunnel.client.bytes : ACCESS_ABSENT,
 	    .bytes_down =
 		tunnel && over ? s->tunnel.upstream.bytes : ACCESS_ABSENT,
-	    .detail = detail};
+	    .detail = session_sni_detail(s, detail, more)};
 
 	fill_target(&r, s);
 	access_log_write(s->gate->ring, &r);

@@ -178,8 +178,16 @@ session_judge_hello(struct session *s, const struct hello *h, struct span data)
 		session_pass(s, data);
 }
 
-/* True: judged, or over. */
-static bool
+static void
+session_refuse_hello(struct session *s, enum outcome why, const char *detail)
+{
+	if (session_is_sni(s))
+		session_refuse_request(s, why, span_str(detail));
+	else
+		session_alert(s, why, detail);
+}
+
+bool
 session_inspect(struct session *s, struct span data)
 {
 	struct hello h;
@@ -190,10 +198,13 @@ session_inspect(struct session *s, struct span data)
 		return !session_keep(s, data);
 	switch (hello_parse(&h, (const uint8_t *)data.ptr, data.len)) {
 	case HELLO_DONE:
-		session_judge_hello(s, &h, data);
+		if (session_is_sni(s))
+			session_sni_route(s, &h, data);
+		else
+			session_judge_hello(s, &h, data);
 		return true;
 	case HELLO_BAD:
-		session_alert(s, h.why, h.detail);
+		session_refuse_hello(s, h.why, h.detail);
 		return true;
 	case HELLO_MORE:
 		s->hello_need = h.need;
@@ -224,8 +235,9 @@ session_await_hello(struct session *s)
 		session_on_hello(s);
 }
 
-void
-session_establish(struct session *s)
+/* False: the session has ended. */
+static bool
+session_answer(struct session *s)
 {
 	char answer[RESPONSE_MAX];
 	size_t len = s->socks != SOCKS_NOT
@@ -233,18 +245,27 @@ session_establish(struct session *s)
 			 : response_established(answer, &s->upstream);
 	ssize_t n = send(s->tunnel.client.watch.fd, answer, len, MSG_NOSIGNAL);
 
-	if (n != (ssize_t)len) {
-		/* It is the first thing sent there: only a dead socket takes
-		 * less than all of it. */
-		session_end(s, OUTCOME_CLIENT_RESET, NULL);
+	if (n == (ssize_t)len)
+		return true;
+	/* It is the first thing sent there: only a dead socket takes less than
+	 * all of it. */
+	session_end(s, OUTCOME_CLIENT_RESET, NULL);
+	return false;
+}
+
+void
+session_establish(struct session *s)
+{
+	bool redirected = session_is_sni(s);
+
+	if (!redirected && !session_answer(s))
 		return;
-	}
 	s->established_ns = loop_now(s->gate->relay.loop);
 	session_count_setup(s);
 	session_report_begin(s);
 	tunnel_init(&s->tunnel, &s->gate->relay, session_on_tunnel_ended,
 	    session_on_half_closed);
-	if (session_sni(s) == SNI_OFF)
+	if (redirected || session_sni(s) == SNI_OFF)
 		session_pass(s, intake_bytes(s->intake));
 	else
 		session_await_hello(s);

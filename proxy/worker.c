@@ -192,6 +192,7 @@ worker_make_gate(struct worker *w, const struct worker_options *opt)
 	g->ring = opt->ring;
 	g->quota = opt->quota;
 	g->auth = opt->auth;
+	g->echoes = opt->echoes;
 	g->own = opt->doors->own;
 	g->own_count = opt->doors->own_count;
 	g->freed = worker_on_freed;

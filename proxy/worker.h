@@ -25,6 +25,7 @@ struct worker_options {
 	struct config *config; /* held; all others are borrowed */
 	struct quota *quota;
 	struct auth *auth; /* NULL: no listener asks for credentials */
+	struct echoes *echoes;
 	struct access_ring *ring;
 	struct worker_metrics *metrics;
 	struct denied *denied; /* NULL: none */

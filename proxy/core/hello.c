@@ -13,7 +13,6 @@ enum {
 	MESSAGE_HEADER = 4,
 	MESSAGE_CLIENT_HELLO = 1,
 	TLS_MAJOR = 3,
-	RANDOM_LEN = 32,
 	SESSION_ID_MAX = 32,
 	EXTENSION_SERVER_NAME = 0,
 	NAME_TYPE_HOST = 0,
@@ -264,8 +263,9 @@ read_message(struct bytes body, struct hello *out)
 	size_t version;
 
 	if (!take_number(&body, 2, &version) || version >> 8 != TLS_MAJOR ||
-	    !take(&body, RANDOM_LEN, &random))
+	    !take(&body, HELLO_RANDOM_LEN, &random))
 		return not_tls(out, malformed);
+	memcpy(out->random, random.ptr, HELLO_RANDOM_LEN);
 	if (!take_vector(&body, 1, &session) || session.len > SESSION_ID_MAX)
 		return not_tls(out, malformed);
 	if (!take_vector(&body, 2, &ciphers) || ciphers.len == 0 ||

@@ -15,19 +15,22 @@
 
 enum {
 	HELLO_MESSAGE_MAX = 16384, /* bytes of the handshake message */
+	HELLO_RANDOM_LEN = 32,
 	/* Bytes on the wire: a record header may stand before every byte. */
 	HELLO_WIRE_MAX = (HELLO_MESSAGE_MAX + 4) * 6,
 };
 
 enum hello_status {
 	HELLO_MORE, /* fine so far */
-	HELLO_DONE, /* the whole hello is there; has_name and name are set */
+	HELLO_DONE, /* the whole hello is there; has_name, name and random are
+		     * set */
 	HELLO_BAD,  /* why is set: not_tls, sni_mismatch, hello_too_large */
 };
 
 struct hello {
 	bool has_name;        /* a server_name extension with a host name */
 	struct hostname name; /* valid, in our one spelling; with has_name */
+	uint8_t random[HELLO_RANDOM_LEN]; /* no two hellos have the same */
 	enum outcome why;
 	const char *detail; /* static ASCII: what exactly is wrong */
 	size_t need; /* with HELLO_MORE: HELLO_DONE cannot come before so many

@@ -9,6 +9,8 @@ enum {
 	/* Three headings, the longest token, and line ends. */
 	BODY_MAX = RESPONSE_DETAIL_MAX + RESPONSE_ADVICE_MAX + 128,
 	TLS_ALERT_FATAL = 2,
+	ALERT_ACCESS_DENIED = 49,
+	ALERT_INTERNAL_ERROR = 80,
 };
 
 /* What to do when the caller knows nothing better. */
@@ -81,12 +83,16 @@ static const char *const default_advice[OUTCOME_COUNT] = {
     [OUTCOME_INTERNAL_ERROR] = "See the gateway's log.",
 };
 
-/* Descriptions of RFC 8446 section 6.2. TLS has none for a timeout:
+/* Descriptions of RFC 8446 section 6.2, where the status does not say it. TLS
+ * has none for a timeout:
  * user_canceled (section 6.1: "unrelated to a protocol failure") cannot be
  * mistaken for a verdict of the server's, as handshake_failure would be. */
 static const uint8_t alerts[OUTCOME_COUNT] = {
-    [OUTCOME_SNI_MISMATCH] = 49,    /* access_denied */
-    [OUTCOME_SNI_MISSING] = 112,    /* unrecognized_name */
+    [OUTCOME_DENIED_RESOLVED_ADDRESS] = ALERT_ACCESS_DENIED,
+    [OUTCOME_PARENT_REFUSED] = ALERT_ACCESS_DENIED,
+    [OUTCOME_SNI_MISMATCH] = ALERT_ACCESS_DENIED,
+    [OUTCOME_SNI_MISSING] = 112, /* unrecognized_name */
+    [OUTCOME_DNS_NXDOMAIN] = 112,
     [OUTCOME_NOT_TLS] = 10,         /* unexpected_message */
     [OUTCOME_HELLO_TIMEOUT] = 90,   /* user_canceled */
     [OUTCOME_HELLO_TOO_LARGE] = 22, /* record_overflow */
@@ -216,12 +222,24 @@ response_established(char *buf, const struct ip_endpoint *next_hop)
 	return t.len;
 }
 
+/* What policy refuses is access_denied; all else, from load to an upstream that
+ * cannot be reached, is internal_error: "unrelated to the peer". */
+static uint8_t
+alert_of(enum outcome why)
+{
+	unsigned status = outcome_status(why);
+
+	if (alerts[why] != 0)
+		return alerts[why];
+	return status == 403 || status == 407 ? ALERT_ACCESS_DENIED
+					      : ALERT_INTERNAL_ERROR;
+}
+
 void
 response_alert(uint8_t *buf, enum outcome why)
 {
 	const uint8_t record[RESPONSE_ALERT_LEN] = {
-	    21, 3, 3, 0, 2, TLS_ALERT_FATAL, alerts[why]};
+	    21, 3, 3, 0, 2, TLS_ALERT_FATAL, alert_of(why)};
 
-	assert(alerts[why] != 0);
 	memcpy(buf, record, sizeof(record));
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Optional
 from urllib.parse import urlsplit
 
+DIRECT = "-"  # for proxy: none, the client knows of no gateway
 CLIENTS = pathlib.Path(__file__).resolve().parent / "clients"
 
 
@@ -42,8 +43,10 @@ def _result(done, pattern):
 
 
 def curl(gateway, url, proxy=None):
-    done = _run(gateway, ["curl", "-sS", "--max-time", "30", "--proxy",
-                          proxy or gateway.url, "--cacert", gateway.lab.ca_file, "-w",
+    via = ["--noproxy", "*"] if proxy == DIRECT else \
+        ["--proxy", proxy or gateway.url]
+    done = _run(gateway, ["curl", "-sS", "--max-time", "30", *via, "--cacert",
+                          gateway.lab.ca_file, "-w",
                           "\nstatus %{http_code}\n", url])
     # curl says 000 when there was no answer.
     return _result(done, r"^status ([1-9]\d\d)$")
@@ -76,12 +79,13 @@ def node(gateway, url, proxy=None):
     return _result(done, r"^status (\d+)$")
 
 
-def openssl(gateway, url):
+def openssl(gateway, url, proxy=None):
     parts = urlsplit(url)
     request = (f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.hostname}"
                "\r\nConnection: close\r\n\r\n")
-    done = _run(gateway, ["openssl", "s_client", "-proxy",
-                          f"{gateway.address}:{gateway.port}", "-connect",
+    via = [] if proxy == DIRECT else \
+        ["-proxy", f"{gateway.address}:{gateway.port}"]
+    done = _run(gateway, ["openssl", "s_client", *via, "-connect",
                           f"{parts.hostname}:{parts.port or 443}",
                           "-CAfile", gateway.lab.ca_file,
                           "-verify_return_error", "-quiet", "-ign_eof"],
@@ -91,7 +95,7 @@ def openssl(gateway, url):
 
 def go(gateway, url, proxy=None, variable="HTTPS_PROXY"):
     done = _run(gateway, [_go_program(gateway.lab), gateway.lab.ca_file, url],
-                {variable: proxy or gateway.url})
+                {} if proxy == DIRECT else {variable: proxy or gateway.url})
     return _result(done, r"^status (\d+)$")
 
 

@@ -166,6 +166,35 @@ class Lab:
             self.internet.clear_rules()
 
     @contextlib.contextmanager
+    def redirected(self, port, exempt=None):
+        """While the block runs, the client's programs know the internet's
+        names, its routes lead out through the gateway's namespace, and there
+        connections to port 443 end at this port of the gateway.
+
+        exempt: those that this namespace itself makes are redirected too, but
+        for what this nft expression matches ("" for none)."""
+        known = [(e.ipv4, e.ipv6, e.host) for e in facts.ENDPOINTS]
+        known.append((facts.RAW_ADDRESS, facts.RAW_ADDRESS6, facts.RAW_HOST))
+        self.client.set_hosts((address, host) for *pair, host in known
+                              for address in pair if address)
+        rules = [f'iifname "lan" tcp dport 443 redirect to :{port}']
+        lines = ["table inet redirected {", "chain in {",
+                 "type nat hook prerouting priority -100;", *rules, "}"]
+        if exempt is not None:
+            lines += ["chain out {", "type nat hook output priority -100;",
+                      f"{exempt} tcp dport 443 redirect to :{port}", "}"]
+        self.gateway.nft(*lines, "}")
+        try:
+            with self.route(f"default via {facts.GATEWAY_INSIDE}",
+                            self.client), \
+                    self.route(f"default via {facts.GATEWAY_INSIDE6}",
+                               self.client, family=6):
+                yield
+        finally:
+            self.gateway.clear_rules()
+            self.client.set_hosts(())
+
+    @contextlib.contextmanager
     def private_prefix(self, prefix):
         """While the block runs, prefix is served by the internet namespace,
         as a private link of a cloud is."""

@@ -137,6 +137,19 @@ class Namespace:
                     "options ndots:5\n")
             f.writelines(f"nameserver {a}\n" for a in addresses)
 
+    def set_hosts(self, pairs):
+        """Gives programs run inside a hosts file of their own, of pairs
+        (address, name); none: takes it back."""
+        path = f"/etc/netns/{self.name}/hosts"
+        lines = [f"{address} {name}\n" for address, name in pairs]
+        if not lines:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            return
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="ascii") as f:
+            f.writelines(["127.0.0.1 localhost\n", *lines])
+
     # Programs
 
     def command(self, argv):

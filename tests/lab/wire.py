@@ -15,6 +15,11 @@ def _extension(kind, data):
     return struct.pack("!HH", kind, len(data)) + data
 
 
+def extension(kind, data):
+    """Any extension (RFC 8446 section 4.2)."""
+    return _extension(kind, data)
+
+
 def server_names(*names):
     """A server_name extension (RFC 6066) with these host names."""
     entries = b"".join(b"\0" + struct.pack("!H", len(n)) + n for n in names)

@@ -208,6 +208,7 @@ static const char *const good_values[][4] = {
     {"listener x", "address = unix:/run/s", "address", "unix:/run/s"},
     {"listener x", "protocols = connect", "protocols", "connect"},
     {"listener x", "protocols = socks5", "protocols", "socks5"},
+    {"listener x", "protocols = sni", "protocols", "sni"},
     {"listener x", "protocols = socks5, connect", "protocols",
 	"connect, socks5"},
     {"listener x", "clients = 10.0.0.0/8,::1/128", "clients",

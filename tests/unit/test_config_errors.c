@@ -82,9 +82,9 @@ static const struct bad_case bad_values[] = {
 	"f:2: listener x.address: \"::1:3128\": expected " LISTEN},
     {"[listener x]\naddress = unix:run/s",
 	"f:2: listener x.address: \"unix:run/s\": expected " LISTEN},
-    {"[listener x]\nprotocols = connect, sni",
-	"f:2: listener x.protocols: \"sni\": expected "
-	"any of connect, socks5"},
+    {"[listener x]\nprotocols = connect, http",
+	"f:2: listener x.protocols: \"http\": expected "
+	"any of connect, socks5, sni"},
     {"[listener x]\nclients = none",
 	"f:2: listener x.clients: \"none\": expected " PREFIXES},
     {"[host x.y]\naddresses = 10.0.0.1:443",
@@ -317,6 +317,26 @@ keys_are_judged_together(void **state)
 }
 
 static void
+sni_stands_alone(void **state)
+{
+	static const struct bad_case cases[] = {
+	    {"[listener a]\nprotocols = connect, sni",
+		"f:2: listener a.protocols: sni stands alone: give the others "
+		"a listener of their own"},
+	    {"[listener a]\nprotocols = socks5\nprotocols = sni",
+		"f:2: listener a.protocols: sni stands alone: give the others "
+		"a listener of their own"},
+	    {"[listener a]\nprotocols = sni\nauth = basic\n"
+	     "credentials = /etc/users",
+		"f:3: listener a.auth: does not go with protocols = sni: a "
+		"client that knows of no proxy has no credentials for it"},
+	};
+
+	(void)state;
+	check_bad(cases, COUNT(cases), true);
+}
+
+static void
 errors_are_all_reported(void **state)
 {
 	static const struct bad_case cases[] = {
@@ -503,6 +523,7 @@ main(void)
 	    cmocka_unit_test(unknown_names_are_refused),
 	    cmocka_unit_test(later_keys_are_refused),
 	    cmocka_unit_test(keys_are_judged_together),
+	    cmocka_unit_test(sni_stands_alone),
 	    cmocka_unit_test(errors_are_all_reported),
 	    cmocka_unit_test(option_errors_are_one_line),
 	    cmocka_unit_test(overridden_values_are_checked),

@@ -58,23 +58,24 @@ put_server_name(struct out *o, const char *name, size_t len)
 	put(o, name, len);
 }
 
+static const uint8_t random_bytes[HELLO_RANDOM_LEN] = {1, 2, 3};
+
 /* A ClientHello around an extension block; NULL: none at all. */
 static void
 put_message(struct out *o, const struct out *extensions)
 {
 	static const uint8_t start[] = {3, 3};
-	static const uint8_t random[32] = {1, 2, 3};
 	static const uint8_t rest[] = {
 	    2, 0xAA, 0xBB,             /* session id */
 	    0, 4, 0x13, 1, 0xC0, 0x2F, /* cipher suites */
 	    1, 0                       /* compression */
 	};
-	size_t len = sizeof(start) + sizeof(random) + sizeof(rest);
+	size_t len = sizeof(start) + sizeof(random_bytes) + sizeof(rest);
 
 	put_number(o, 1, 1);
 	put_number(o, len + (extensions != NULL ? 2 + extensions->len : 0), 3);
 	put(o, start, sizeof(start));
-	put(o, random, sizeof(random));
+	put(o, random_bytes, sizeof(random_bytes));
 	put(o, rest, sizeof(rest));
 	if (extensions != NULL) {
 		put_number(o, extensions->len, 2);
@@ -127,6 +128,8 @@ assert_same(const struct hello *a, const struct hello *b)
 	assert_int_equal(a->has_name, b->has_name);
 	if (a->has_name)
 		assert_string_equal(a->name.text, b->name.text);
+	if (a->why == OUTCOME_OK)
+		assert_memory_equal(a->random, b->random, HELLO_RANDOM_LEN);
 }
 
 /* Parses each head of the wire, step bytes longer than the one before, right
@@ -197,6 +200,8 @@ test_names(void **state)
 		    parse_all_ways(&h, wire->buf, wire->len, 1, &at),
 		    HELLO_DONE);
 		assert_int_equal(at, len);
+		assert_memory_equal(
+		    h.random, random_bytes, sizeof(random_bytes));
 		assert_true(h.has_name);
 		assert_string_equal(h.name.text, rows[i % COUNT(rows)].want);
 		free(wire);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// fetch.js PROXY CA-FILE URL: prints "status N" or the error. CONNECT is
-// written out, as Node's standard library has no proxy agent.
+// fetch.js PROXY CA-FILE URL: prints "status N" or the error; PROXY "-" is
+// none. CONNECT is written out, as Node's standard library has no proxy agent.
 'use strict';
 const fs = require('fs');
 const http = require('http');
 const https = require('https');
 
 const [proxy, caFile, target] = process.argv.slice(2);
-const through = new URL(proxy);
 const url = new URL(target);
 const authority = `${url.hostname}:${url.port || 443}`;
 
@@ -16,29 +15,8 @@ function fail(text) {
 	process.exitCode = 1;
 }
 
-const headers = { Host: authority };
-if (through.username !== '') {
-	const plain = decodeURIComponent(through.username) + ':' +
-		decodeURIComponent(through.password);
-
-	headers['Proxy-Authorization'] =
-		'Basic ' + Buffer.from(plain).toString('base64');
-}
-
-const connect = http.request({
-	host: through.hostname,
-	port: through.port,
-	method: 'CONNECT',
-	path: authority,
-	headers,
-	timeout: 30000,
-});
-connect.on('connect', (answer, socket) => {
-	if (answer.statusCode !== 200) {
-		fail(`${answer.statusCode} ${answer.statusMessage}`);
-		socket.destroy();
-		return;
-	}
+// socket: the tunnel; undefined without a proxy.
+function get(socket) {
 	https.get({
 		host: url.hostname,
 		path: url.pathname,
@@ -51,6 +29,39 @@ connect.on('connect', (answer, socket) => {
 		console.log(`status ${reply.statusCode}`);
 		reply.resume();
 	}).on('error', (e) => fail(e.message));
-});
-connect.on('error', (e) => fail(e.message));
-connect.end();
+}
+
+function getThrough(through) {
+	const headers = { Host: authority };
+
+	if (through.username !== '') {
+		const plain = decodeURIComponent(through.username) + ':' +
+			decodeURIComponent(through.password);
+
+		headers['Proxy-Authorization'] =
+			'Basic ' + Buffer.from(plain).toString('base64');
+	}
+	const connect = http.request({
+		host: through.hostname,
+		port: through.port,
+		method: 'CONNECT',
+		path: authority,
+		headers,
+		timeout: 30000,
+	});
+	connect.on('connect', (answer, socket) => {
+		if (answer.statusCode === 200) {
+			get(socket);
+			return;
+		}
+		fail(`${answer.statusCode} ${answer.statusMessage}`);
+		socket.destroy();
+	});
+	connect.on('error', (e) => fail(e.message));
+	connect.end();
+}
+
+if (proxy === '-')
+	get(undefined);
+else
+	getThrough(new URL(proxy));

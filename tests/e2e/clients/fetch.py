@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""fetch.py LIBRARY PROXY CA-FILE URL: prints "status N" or the error."""
+"""fetch.py LIBRARY PROXY CA-FILE URL: prints "status N" or the error.
+PROXY "-" is none."""
 
 import http.client
 import ssl
@@ -11,7 +12,7 @@ from urllib.parse import urlsplit
 
 def with_urllib(proxy, context, url):
     opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({"https": proxy}),
+        urllib.request.ProxyHandler({"https": proxy} if proxy != "-" else {}),
         urllib.request.HTTPSHandler(context=context))
     try:
         with opener.open(url, timeout=30) as answer:
