@@ -85,8 +85,8 @@ def start_gateway(lab, request):
     its exit status and by what the sanitizers said."""
     started = []
 
-    def start(settings=None, **kw):
-        binary = binary_from("SEKISHO_PROXY", "build/dev/sekisho-proxy")
+    def start(settings=None, binary=None, **kw):
+        binary = binary or binary_from("SEKISHO_PROXY", "build/dev/sekisho-proxy")
         gateway = lab.start_gateway(binary, settings, **kw)
         started.append(gateway)
         return gateway

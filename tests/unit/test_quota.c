@@ -36,7 +36,8 @@ test_descriptors_are_shared_out(void **state)
 		uint64_t files;
 		unsigned workers, wanted;
 	} rows[] = {{64, 1, 0}, {1024, 2, 0}, {1024, 2, 10}, {20000, 2, 0},
-	    {262144, 64, 0}, {20000, 1, 1000000}};
+	    {262144, 64, 0}, {20000, 1, 1000000}, {1U << 30, 2, 0},
+	    {1U << 30, 256, 0}};
 	struct quota_budget b;
 	unsigned least;
 
