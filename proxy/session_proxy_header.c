@@ -49,7 +49,8 @@ await_more(struct session *s)
 static void
 take_header(struct session *s, const struct proxy_header *h)
 {
-	if (recv(s->tunnel.client.watch.fd, NULL, h->len, MSG_TRUNC) !=
+	/* Not by MSG_TRUNC, which drops bytes of TCP alone (tcp(7)). */
+	if (recv(s->tunnel.client.watch.fd, s->gate->relay.buffer, h->len, 0) !=
 	    (ssize_t)h->len) {
 		session_end(s, OUTCOME_CLIENT_RESET, NULL);
 		return;

@@ -3,6 +3,7 @@
 whoever sends none, or a wrong one, is not served."""
 
 import contextlib
+import json
 import os
 import socket
 import struct
@@ -10,6 +11,7 @@ import subprocess
 
 import drivers
 import pytest
+from conftest import binary_from
 from lab import facts, wire
 from lab.gateway import wait_for
 
@@ -213,6 +215,32 @@ def test_header_where_none_is_wanted(gateway):
         sock.sendall(v1("192.0.2.7") + wire.connect_request(CONTAINER))
         assert wire.read_answer(sock).status in (400, 405)
     assert gateway.log_line(event="refused")["client"] != CLIENT
+
+
+def test_unix_socket(tmp_path):
+    """A load balancer on the same host: its peer has no address at all."""
+    path, log = str(tmp_path / "s"), str(tmp_path / "log")
+    process = subprocess.Popen(
+        [binary_from("SEKISHO_PROXY", "build/dev/sekisho-proxy"), "--region",
+         "us-1", "--listen", f"unix:{path}", "--admin", "off", "--set",
+         "listener main.proxy_protocol=on", "--set", f"log.access={log}"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout.readline().startswith("event=ready ")
+        for header, client in ((VALID["v2"][0], CLIENT), (LOCAL, None)):
+            with socket.socket(socket.AF_UNIX) as sock:
+                sock.settimeout(20)
+                sock.connect(path)
+                sock.sendall(header + wire.connect_request("example.com"))
+                assert wire.read_answer(sock).status == 403
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+        process.stdout.close()
+    with open(log, encoding="utf-8") as f:
+        lines = [json.loads(line) for line in f]
+    assert [line.get("client") for line in lines] == [CLIENT, None]
 
 
 HAPROXY = """

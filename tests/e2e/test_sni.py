@@ -9,7 +9,7 @@ import struct
 
 import drivers
 import pytest
-from lab import dns, facts, wire
+from lab import dns, facts, netns, wire
 from lab.lab import wait_for
 
 CONTAINER = facts.BY_HOST[facts.host("us-1", "container")]
@@ -101,6 +101,36 @@ def test_ipv4_at_a_listener_for_both(start_gateway, redirect):
         assert_alert(sock, ACCESS_DENIED)
     line = refused(gateway, "denied_host")
     assert line["detail"].endswith(f"; sent to {facts.RAW_ADDRESS}:443")
+
+
+@pytest.fixture
+def tproxy(lab):
+    """The same by TPROXY, which changes no address."""
+    name = lab.gateway.name
+    netns.ip("rule add fwmark 1 lookup 100",
+             "route add local default dev lo table 100", namespace=name)
+    lab.gateway.nft(
+        "table inet sent {", "chain in {",
+        "type filter hook prerouting priority mangle;",
+        'iifname "lan" tcp dport 443 tproxy ip to :3128 meta mark set 1',
+        "}", "}")
+    with lab.route(f"default via {facts.GATEWAY_INSIDE}", lab.client):
+        yield
+    netns.ip("route del local default dev lo table 100",
+             "rule del fwmark 1 lookup 100", namespace=name)
+
+
+def test_tproxy(start_gateway, tproxy):
+    activate = os.path.join(os.path.dirname(netns.__file__), "activate.py")
+    gateway = start_gateway(SNI, wrap=[
+        "/usr/bin/python3", activate,
+        f"lab=transparent:{facts.GATEWAY_INSIDE}:3128", "--"])
+    with connect(gateway, CONTAINER.host) as sock:
+        sock.sendall(wire.client_hello(CONTAINER.host))
+        assert wire.read_exact(sock, 3) == b"\x16\x03\x03"
+    line = gateway.log_line(event="tunnel")
+    assert line["detail"] == f"sent to {CONTAINER.ipv4}:443"
+    assert line["host"] == CONTAINER.host
 
 
 def test_name_decides_and_not_the_address(gateway, redirect, lab):

@@ -3,8 +3,9 @@
 """activate.py NAME=ADDRESS... -- COMMAND...: opens sockets as systemd does for
 its socket units, and becomes COMMAND with them (sd_listen_fds(3)).
 
-ADDRESS is ADDR:PORT, [ADDR]:PORT, unix:/path; udp:ADDR:PORT is a datagram
-socket, and bound:ADDR:PORT one that does not listen: mistakes.
+ADDRESS is ADDR:PORT, [ADDR]:PORT, unix:/path, transparent:ADDR:PORT (which
+takes what TPROXY sends); udp:ADDR:PORT is a datagram socket, and
+bound:ADDR:PORT one that does not listen: mistakes.
 """
 
 import os
@@ -25,12 +26,16 @@ def open_one(address):
         kind, listens = socket.SOCK_DGRAM, False
     elif address.startswith("bound:"):
         listens = False
-    host, _, port = address.removeprefix("udp:").removeprefix(
-        "bound:").rpartition(":")
+    transparent = address.startswith("transparent:")
+    for prefix in ("udp:", "bound:", "transparent:"):
+        address = address.removeprefix(prefix)
+    host, _, port = address.rpartition(":")
     host = host.strip("[]")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, kind)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if transparent:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TRANSPARENT, 1)
     sock.bind((host, int(port)))
     if listens:
         sock.listen()
