@@ -293,6 +293,31 @@ def test_guessing_is_slowed_and_others_are_not(guarded):
     assert outcomes <= {"auth_failed", "rate_limited"}
 
 
+def test_guesses_behind_a_load_balancer(start_gateway, users):
+    """It is the client of the PROXY header who waits, not all behind it."""
+    gateway = start_gateway({"listener.auth": "basic",
+                             "listener.credentials": users,
+                             "listener.proxy_protocol": "on"})
+
+    def guess(client, password):
+        sock = gateway.connect()
+        sock.sendall(f"PROXY TCP4 {client} 192.0.2.1 1024 443\r\n".encode() +
+                     HELLO + login(b"u0", password))
+        return sock
+
+    socks = [guess("192.0.2.7", b"guess %d" % i) for i in range(40)]
+    gateway.log_line(outcome="rate_limited", client="192.0.2.7:1024")
+    with guess("192.0.2.8", b"a guess") as sock:
+        assert wire.read_to_end(sock) == CHOSEN + b"\x01\x01"
+    assert gateway.log_line(client="192.0.2.8:1024")["outcome"] == \
+        "auth_failed"
+    with guess("192.0.2.8", b"secret") as sock:
+        assert wire.read_exact(sock, 4) == CHOSEN + b"\x01\x00"
+    for sock in socks:
+        assert wire.read_to_end(sock) == CHOSEN + b"\x01\x01"
+        sock.close()
+
+
 @pytest.mark.parametrize("text, says", [
     ("", "holds no user"),
     ("a\n", "1: expected user:hash"),
