@@ -17,6 +17,7 @@
 
 #include "prescription.h"
 #include "rules.h"
+#include "service.h"
 #include "verdict.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -47,6 +48,8 @@ static const rule_fn remarks[] = {
     remark_bypass,
     remark_go_differs,
     remark_tls_alpn,
+    remark_http_key,
+    remark_http_key_held,
     remark_http_nokey,
     remark_http_s3,
     remark_http_skew,
@@ -228,7 +231,7 @@ fill_cells(const struct endpoint_result *r, const struct match *cause,
 static enum tri
 proven(const struct rule_ctx *c)
 {
-	if (!is_genuine(c->t, &c->r->tls))
+	if (!service_is_genuine(c->t, &c->r->tls))
 		return TRI_UNKNOWN;
 	if (c->t->http_path[0] != '\0' && c->t->probe != PROBE_TLS &&
 	    c->r->http.end != HTTP_ANSWER)
@@ -257,7 +260,7 @@ judge(struct work *w, size_t index)
 		v->cause = group_add(w, &m, c.t->path, index);
 	}
 	v->suspect =
-	    c.r->tls.end == TLS_FINISHED && !is_genuine(c.t, &c.r->tls);
+	    c.r->tls.end == TLS_FINISHED && !service_is_genuine(c.t, &c.r->tls);
 	for (size_t i = 0; i < COUNT(remarks); i++) {
 		if (!remarks[i](&c, &m))
 			continue;

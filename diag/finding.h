@@ -21,7 +21,7 @@
 #include "lang.h"
 
 enum {
-	FACTS_MAX = 28,
+	FACTS_MAX = 40,
 	FACT_MAX = 256, /* bytes of a value with its NUL */
 };
 

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "key.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <unistd.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 enum {
 	ID_LENGTH = 27, /* of id:secret, as far as published samples show */
 	SECRET_LENGTH = 66,
+	LEGACY_LENGTH = 44, /* base64 of 32 bytes */
 };
 
 static bool
@@ -115,6 +116,69 @@ is_encoded_key(struct span key)
 	return has_usual_shape(span_of(plain, n));
 }
 
+/* As published for Deep Security and Workload Security (header api-secret-key):
+ * a number, a colon, and 32 bytes in base64. */
+static bool
+has_legacy_shape(struct span key)
+{
+	size_t i = 0;
+
+	while (i < key.len && key.ptr[i] >= '0' && key.ptr[i] <= '9')
+		i++;
+	if (i == 0 || key.len != i + 1 + LEGACY_LENGTH || key.ptr[i] != ':')
+		return false;
+	for (i++; i < key.len - 1; i++) {
+		if (base64_value(key.ptr[i]) < 0)
+			return false;
+	}
+	return key.ptr[i] == '=';
+}
+
+/* Three parts in base64url, of which the first is a JSON object (RFC 7515
+ * section 3.1). */
+static bool
+has_token_shape(struct span key)
+{
+	unsigned dots = 0;
+
+	if (key.len < 3 || memcmp(key.ptr, "eyJ", 3) != 0)
+		return false;
+	for (size_t i = 0; i < key.len; i++) {
+		char c = key.ptr[i];
+
+		dots += c == '.';
+		if (c != '.' && c != '-' && c != '_' && !is_alphanumeric(c))
+			return false;
+	}
+	return dots == 2;
+}
+
+static enum key_shape
+shape_of(struct span key)
+{
+	if (has_usual_shape(key))
+		return KEY_SHAPE_USUAL;
+	if (has_legacy_shape(key))
+		return KEY_SHAPE_LEGACY;
+	return has_token_shape(key) ? KEY_SHAPE_TOKEN : KEY_SHAPE_OTHER;
+}
+
+const char *
+key_shape_str(enum key_shape shape)
+{
+	switch (shape) {
+	case KEY_SHAPE_OTHER:
+		return "other";
+	case KEY_SHAPE_USUAL:
+		return "usual";
+	case KEY_SHAPE_LEGACY:
+		return "legacy";
+	case KEY_SHAPE_TOKEN:
+		return "token";
+	}
+	return "other";
+}
+
 void
 key_lint(struct key_lint *out, struct span key)
 {
@@ -124,7 +188,7 @@ key_lint(struct key_lint *out, struct span key)
 	out->given = true;
 	out->length = key.len;
 	out->fault = KEY_NO_FAULT;
-	out->usual_shape = has_usual_shape(key);
+	out->shape = shape_of(key);
 	if (key.len == 0)
 		out->fault = KEY_EMPTY;
 	else if (key.len > len && span_is_nocase(span_of(key.ptr, len), prefix))
@@ -148,43 +212,60 @@ key_forget(struct api_key *key)
 }
 
 void
-key_read_value(struct api_key *key, struct key_lint *lint, const char *variable,
-    const char *value)
+key_protect(void)
 {
-	size_t len = strnlen(value, KEY_MAX - 1);
+	static const struct rlimit none = {0, 0};
 
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+void
+key_take_variable(
+    struct api_key *key, struct key_lint *lint, const char *variable)
+{
+	char *value = getenv(variable);
+	size_t len;
+
+	if (value == NULL)
+		return;
+	len = strnlen(value, KEY_MAX - 1);
 	memcpy(key->text, value, len);
 	key->text[len] = '\0';
+	explicit_bzero(value, strlen(value));
+	(void)unsetenv(variable);
 	(void)snprintf(lint->source, sizeof(lint->source), "%s", variable);
 	key_lint(lint, span_of(key->text, len));
 }
 
-bool
-key_read_file(struct api_key *key, struct key_lint *lint, const char *path,
-    char *error, size_t len)
+/* How many bytes from here on are somewhere in the key, in order. */
+static size_t
+common_run(const char *text, size_t len, const char *key)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	size_t got = 0;
-	ssize_t n = 0;
+	size_t longest = 0;
 
-	while (fd >= 0 && got < KEY_MAX - 1) {
-		n = read(fd, key->text + got, KEY_MAX - 1 - got);
-		if (n < 0 && errno == EINTR)
+	for (; *key != '\0'; key++) {
+		size_t n = 0;
+
+		while (n < len && key[n] != '\0' && text[n] == key[n])
+			n++;
+		if (n > longest)
+			longest = n;
+	}
+	return longest;
+}
+
+void
+key_scrub(char *text, size_t len, const char *key)
+{
+	for (size_t i = 0; i < len;) {
+		size_t n = common_run(text + i, len - i, key);
+
+		if (n < KEY_SCRUB_MIN) {
+			i++;
 			continue;
-		if (n <= 0)
-			break;
-		got += (size_t)n;
+		}
+		memset(text + i, '*', n);
+		i += n;
 	}
-	if (fd < 0 || n < 0) {
-		(void)snprintf(error, len, "--api-key-file %s: cannot read: %s",
-		    path, strerrordesc_np(errno));
-		if (fd >= 0)
-			(void)close(fd);
-		return false;
-	}
-	(void)close(fd);
-	key->text[got] = '\0';
-	(void)snprintf(lint->source, sizeof(lint->source), "%s", path);
-	key_lint(lint, span_of(key->text, got));
-	return true;
 }

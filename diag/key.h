@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The API key: read from a file or a variable, judged without being shown, and
- * forgotten. */
+ * The API key: judged without being shown, kept out of what others can see, and
+ * forgotten. Files are key_file.h. */
 #ifndef SEKISHO_DIAG_KEY_H
 #define SEKISHO_DIAG_KEY_H
 
@@ -12,6 +12,7 @@
 
 enum {
 	KEY_MAX = 4096, /* bytes of a key, with its NUL */
+	KEY_SCRUB_MIN = 8,
 };
 
 struct api_key {
@@ -19,17 +20,25 @@ struct api_key {
 };
 
 /* Judges a key as it was found; sets given, fault, length, position,
- * byte_class, usual_shape. The shape of a key is only a hint. Pure. */
+ * byte_class, shape. The shape of a key is only a hint. Pure. */
 void key_lint(struct key_lint *out, struct span key);
 
-/* Reads the first KEY_MAX - 1 bytes of path into key and lints them; source is
- * path. False with one line in error (size len) when it cannot be read. */
-bool key_read_file(struct api_key *key, struct key_lint *lint, const char *path,
-    char *error, size_t len) MUST_CHECK;
+/* "usual", "legacy", "token", "other". */
+const char *key_shape_str(enum key_shape shape);
 
-/* The same from the value of a variable. */
-void key_read_value(struct api_key *key, struct key_lint *lint,
-    const char *variable, const char *value);
+/* Before a key comes into this process: no core dump of it, and no other
+ * process of this user may look inside (prctl(2) PR_SET_DUMPABLE). What cannot
+ * be had is done without. */
+void key_protect(void);
+
+/* Reads and lints the key in a variable, if it is set; which is then cleared:
+ * it is not left to be read in /proc/PID/environ. */
+void key_take_variable(
+    struct api_key *key, struct key_lint *lint, const char *variable);
+
+/* Blanks every run of KEY_SCRUB_MIN bytes or more that text has in common with
+ * the key: what a peer sends back must not show it. */
+void key_scrub(char *text, size_t len, const char *key);
 
 /* Whether it can be sent as it is: then a key with a fault in it is not sent,
  * as every answer would be about the fault. */

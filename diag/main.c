@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth.h"
 #include "check.h"
 #include "helm.h"
 #include "list.h"
@@ -21,6 +22,8 @@ static const struct command {
 	check_main},
     {"helm", "the chart's values for a proxy, or what is wrong with yours",
 	helm_main},
+    {"auth", "is the API key accepted, and if not, who refuses it and why",
+	auth_main},
     {"list", "the endpoints, in the form that other systems take", list_main},
 };
 

@@ -238,8 +238,8 @@ APPLY_TEXT(baseline)
 APPLY_TEXT(chain_dir)
 #undef APPLY_TEXT
 
-/* What is checked, and how. */
-static const struct option_row rows[] = {
+/* What is checked. */
+static const struct option_row what_rows[] = {
     {"region", "R[,R…]", "region codes such as us-1, or all",
 	"regions whose endpoints are checked; all = every region", apply_region,
 	0, false},
@@ -250,14 +250,22 @@ static const struct option_row rows[] = {
 	apply_feature, 0, false},
     {"host", "HOST[:PORT]", "a host name or address, with a port or not",
 	"a further target; without --region, only these", apply_host, 0, false},
+    {"compare", NULL, NULL, "directly and through the proxy, side by side",
+	apply_compare, 0, false},
+    {"deep", NULL, NULL,
+	"look deeper: an image layer's redirect, a large upload, repeated "
+	"round trips",
+	apply_deep, 0, false},
+};
+
+/* Which way, and how long. */
+static const struct option_row way_rows[] = {
     {"proxy", "URL", "http://, https:// or socks5://[USER:PASSWORD@]HOST:PORT",
 	"go through this proxy (else HTTPS_PROXY, ALL_PROXY and NO_PROXY "
 	"decide)",
 	apply_proxy, 0, true},
     {"direct", NULL, NULL, "use no proxy, whatever the variables say",
 	apply_direct, 0, false},
-    {"compare", NULL, NULL, "directly and through the proxy, side by side",
-	apply_compare, 0, false},
     {"resolver", "ADDR[:PORT]", "an IP address, with a port or not",
 	"ask this DNS server instead of those of /etc/resolv.conf",
 	apply_resolver, 0, false},
@@ -265,9 +273,6 @@ static const struct option_row rows[] = {
 	"trust these roots instead of the system's", apply_ca_file, 0, false},
     {"allowlist-dir", "DIR", "a directory with cloudone/*.ini",
 	"read the endpoint lists from here", apply_allowlist_dir, 0, false},
-    {"api-key-file", "FILE", "a file that holds the API key",
-	"try this key too (or variable C1_API_KEY)", apply_api_key_file, 0,
-	false},
     {"ipv4", NULL, NULL, "IPv4 only", apply_ipv4, 0, false},
     {"ipv6", NULL, NULL, "IPv6 only", apply_ipv6, 0, false},
     {"timeout", "DURATION", "10ms to 10m, such as 5s",
@@ -275,17 +280,17 @@ static const struct option_row rows[] = {
     {"deadline", "DURATION", "10ms to 1h, such as 20s",
 	"how long the whole run may take (four times --timeout)",
 	apply_deadline, 0, false},
-    {"deep", NULL, NULL,
-	"look deeper: an image layer's redirect, a large upload, repeated "
-	"round trips",
-	apply_deep, 0, false},
-    {"lang", "LANG", "en or ja", "en or ja", apply_lang, 0, false},
+};
+
+/* With what. */
+static const struct option_row key_rows[] = {
+    {"api-key-file", "FILE", "a file that holds the API key",
+	"try this key too (or variable C1_API_KEY)", apply_api_key_file, 0,
+	false},
 };
 
 /* What becomes of it. */
 static const struct option_row report_rows[] = {
-    {"baseline", "FILE", "a file to compare with and write",
-	"say what changed since the last run", apply_baseline, 0, false},
     {"chain-dir", "DIR", "a directory that can be written",
 	"save suspect certificate chains there (else in a new one in /tmp)",
 	apply_chain_dir, 0, false},
@@ -297,9 +302,20 @@ static const struct option_row report_rows[] = {
 	apply_colour, 0, false},
     {"ascii", NULL, NULL, "no characters beyond ASCII in symbols", apply_ascii,
 	0, false},
-    {"strict", NULL, NULL, "warnings make exit code 3", apply_strict, 0, false},
     {"verbose", NULL, NULL, "show every address and certificate", apply_verbose,
 	'v', false},
+};
+
+/* For whom. */
+static const struct option_row lang_rows[] = {
+    {"lang", "LANG", "en or ja", "en or ja", apply_lang, 0, false},
+};
+
+/* Of the command check alone. */
+static const struct option_row check_rows[] = {
+    {"baseline", "FILE", "a file to compare with and write",
+	"say what changed since the last run", apply_baseline, 0, false},
+    {"strict", NULL, NULL, "warnings make exit code 3", apply_strict, 0, false},
 };
 
 const char *
@@ -330,9 +346,19 @@ check_options_init(struct check_options *o)
 }
 
 struct option_table
-check_options_table(struct check_options *o)
+check_options_table(struct check_options *o, enum options_part part)
 {
-	return (struct option_table){rows, COUNT(rows), o};
+	static const struct option_table tables[] = {
+	    [OPTIONS_WHAT] = {what_rows, COUNT(what_rows), NULL},
+	    [OPTIONS_WAY] = {way_rows, COUNT(way_rows), NULL},
+	    [OPTIONS_KEY] = {key_rows, COUNT(key_rows), NULL},
+	    [OPTIONS_REPORT] = {report_rows, COUNT(report_rows), NULL},
+	    [OPTIONS_LANG] = {lang_rows, COUNT(lang_rows), NULL},
+	};
+	struct option_table table = tables[part];
+
+	table.target = o;
+	return table;
 }
 
 bool
@@ -367,9 +393,13 @@ check_options_parse(struct check_options *out, int argc, char **argv,
 	    .tail = "\nExit codes: 0 ready, 1 blocked, 2 usage, 3 warnings "
 		    "with --strict,\n4 credential refused, 5 cannot tell, 130 "
 		    "interrupted.\n",
-	    .tables = {check_options_table(out),
-		{report_rows, COUNT(report_rows), out}},
-	    .table_count = 2,
+	    .tables = {check_options_table(out, OPTIONS_WHAT),
+		check_options_table(out, OPTIONS_WAY),
+		check_options_table(out, OPTIONS_KEY),
+		{check_rows, COUNT(check_rows), out},
+		check_options_table(out, OPTIONS_REPORT),
+		check_options_table(out, OPTIONS_LANG)},
+	    .table_count = 6,
 	};
 	enum options_end end;
 

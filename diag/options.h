@@ -51,6 +51,8 @@ struct check_options {
 	struct option_host hosts[OPTIONS_HOSTS_MAX];
 	size_t host_count;
 	bool direct, compare, deep, strict, verbose, ascii;
+	bool auth;        /* the command auth: only where the key goes */
+	bool try_regions; /* and to the other regions' hosts */
 	bool has_proxy;
 	struct proxy_url proxy;
 	const char *allowlist_dir, *ca_file,
@@ -71,12 +73,21 @@ struct check_options {
 enum options_end check_options_parse(struct check_options *out, int argc,
     char **argv, struct options_message *message) MUST_CHECK;
 
+/* Options that commands have in common, by what they are about. */
+enum options_part {
+	OPTIONS_WHAT,   /* region, feature, host, compare, deep */
+	OPTIONS_WAY,    /* proxy, resolver, ca-file, timeout … */
+	OPTIONS_KEY,    /* api-key-file */
+	OPTIONS_REPORT, /* chain-dir, format, output, color, ascii, verbose */
+	OPTIONS_LANG,
+};
+
 /* The three steps of it, for commands that have options of their own too: the
- * defaults; the options that say what is checked and how, without those of the
- * report; and, once all are read, what must fit together (false: *message is
- * the usage line) and what was left out. */
+ * defaults; the options of a part; and, once all are read, what must fit
+ * together (false: *message is the usage line) and what was left out. */
 void check_options_init(struct check_options *o);
-struct option_table check_options_table(struct check_options *o);
+struct option_table check_options_table(
+    struct check_options *o, enum options_part part);
 bool check_options_settle(
     struct check_options *o, struct options_message *message) MUST_CHECK;
 

@@ -148,7 +148,8 @@ entry_is_wanted(
 {
 	if (e->suffix || e->origin != ORIGIN_PUBLISHED)
 		return false;
-	if (strcmp(e->region, region) != 0)
+	if (strcmp(e->region, region) != 0 ||
+	    (p->options->auth && strcmp(e->category, "container") != 0))
 		return false;
 	return e->about == NULL ||
 	       (e->about->features & p->options->features) != 0;
@@ -231,6 +232,23 @@ regions_add(
 		}
 	}
 	return o->region_count == 0 || region_add(p, "global", env, error);
+}
+
+/* --try-regions: where else the key might be known. */
+static bool
+other_regions_add(
+    struct plan *p, const struct proxy_env *env, struct plan_error *error)
+{
+	size_t count, own = p->target_count;
+	const char *const *regions = allowlist_regions(p->catalog, &count);
+
+	for (size_t r = 0; p->options->try_regions && r < count; r++) {
+		if (!region_add(p, regions[r], env, error))
+			return false;
+	}
+	for (size_t i = own; i < p->target_count; i++)
+		p->targets[i].comparison = true;
+	return true;
 }
 
 /* A host of --host that is on a list is checked as what it is there. */
@@ -344,7 +362,8 @@ plan_make(const struct check_options *options, const struct allowlist *catalog,
 	}
 	p->options = options;
 	p->catalog = catalog;
-	if (!regions_add(p, env, error) || !hosts_add(p, env, error) ||
+	if (!regions_add(p, env, error) || !other_regions_add(p, env, error) ||
+	    !hosts_add(p, env, error) ||
 	    (options->compare && !compare_add(p, error)) ||
 	    !sort_by_path(p, error)) {
 		plan_free(p);

@@ -46,8 +46,9 @@ struct target {
 	const char *no_variable; /* NO_PROXY took it out of the proxy: name of
 				  * the variable, else NULL */
 	char no_token[128];      /* and the token */
-	bool comparison;         /* --compare: the other way, for the record;
-				  * never decides the verdict */
+	bool comparison;         /* --compare: the other way; --try-regions:
+				  * another region. For the record; never
+				  * decides the verdict */
 	bool go_differs;         /* Go would take the other way (READER_GO) */
 	char go_token[128];      /* the token that makes Go go direct, or "" */
 };

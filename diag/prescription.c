@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/text.h"
+#include "verdict.h"
 
 enum {
 	NAMED_MAX = 3, /* hosts named in a sentence or a command */
@@ -161,8 +162,8 @@ needs_deep(enum finding_id id)
 static bool
 needs_key(enum finding_id id)
 {
-	return id == FINDING_HTTP_401_KEY || id == FINDING_HTTP_401_IP ||
-	       id == FINDING_HTTP_KEYFMT;
+	return finding_is_credential(id) || id == FINDING_HTTP_KEY_ODD ||
+	       id == FINDING_HTTP_KEY_OK || id == FINDING_HTTP_KEY_HELD;
 }
 
 static void
@@ -171,13 +172,20 @@ write_proof(const struct run *run, struct finding *f)
 	const struct check_options *o = run->plan->options;
 	struct text out = text_in(f->proof, sizeof(f->proof));
 
-	text_str(&out, "sekisho-diag check");
-	add_targets(&out, run, f);
+	if (o->auth) {
+		text_str(&out, "sekisho-diag auth");
+		add_region(&out, run);
+	} else {
+		text_str(&out, "sekisho-diag check");
+		add_targets(&out, run, f);
+	}
 	add_way(&out, run, f);
 	if (needs_deep(f->id))
 		text_str(&out, " --deep");
-	if (needs_key(f->id) && o->api_key_file != NULL)
+	if ((o->auth || needs_key(f->id)) && o->api_key_file != NULL)
 		add_option(&out, " --api-key-file", o->api_key_file);
+	if (f->id == FINDING_HTTP_401_REGION)
+		text_str(&out, " --try-regions");
 	if (f->id == FINDING_RUN_CUT)
 		text_str(&out, " --deadline 60s");
 	(void)text_end(&out);

@@ -17,6 +17,7 @@
 
 #include "curl_loop.h"
 #include "http_head.h"
+#include "http_key.h"
 #include "http_redirect.h"
 #include "probe_io.h"
 #include "registry.h"
@@ -42,6 +43,7 @@ struct probe {
 	int socket_errno; /* why no socket was to be had; 0: it was */
 	size_t upload_left;
 	bool upload; /* offer a large body instead of the usual request */
+	bool keyed; /* the service has proven itself: once more, with the key */
 	bool head_done, enough, too_much;
 	probe_done_fn done;
 	void *arg;
@@ -233,6 +235,8 @@ note_end(struct probe *p, CURLcode code)
 	if (out->end != HTTP_ANSWER)
 		copy_text(out->curl_text, sizeof(out->curl_text),
 		    span_str(curl_easy_strerror(code)));
+	if (p->keyed)
+		http_key_scrub(out, p->job->env->api_key);
 	text_title(
 	    out->title, sizeof(out->title), span_of(out->body, out->body_len));
 	http_redirect_read(out, p->job->env->plan, p->job->target);
@@ -241,6 +245,28 @@ note_end(struct probe *p, CURLcode code)
 }
 
 static bool easy_begin(struct probe *p, bool http11);
+
+/* Makes room for one more answer. */
+static void
+answer_clear(struct probe *p)
+{
+	easy_close(p);
+	p->head_done = p->enough = p->too_much = false;
+	p->head_bytes = 0;
+}
+
+static bool
+ask_with_key(struct probe *p)
+{
+	struct http_result *out = p->out;
+	struct http_result fresh = {
+	    .time = out->time, .bare_status = out->status};
+
+	answer_clear(p);
+	*out = fresh;
+	p->keyed = true;
+	return easy_begin(p, false);
+}
 
 /* HTTP/2 was agreed on, and no answer came: does HTTP/1.1 work? */
 static bool
@@ -255,10 +281,8 @@ try_again(struct probe *p)
 	p->again = calloc(1, sizeof(*p->again));
 	if (p->again == NULL)
 		return false;
-	easy_close(p);
+	answer_clear(p);
 	p->out = p->again;
-	p->head_done = p->enough = p->too_much = false;
-	p->head_bytes = 0;
 	return easy_begin(p, true);
 }
 
@@ -272,10 +296,8 @@ walk_on(struct probe *p)
 		p->job->result->http.redirect = out->redirect;
 	if (out->end != HTTP_ANSWER || !registry_next(p->walk, out->status))
 		return false;
-	easy_close(p);
+	answer_clear(p);
 	*p->again = (struct http_result){.status = 0};
-	p->head_done = p->enough = p->too_much = false;
-	p->head_bytes = 0;
 	return easy_begin(p, true);
 }
 
@@ -290,6 +312,9 @@ finish(struct probe *p, CURLcode code)
 			probe_end(p, PHASE_DONE);
 		return;
 	}
+	if (!p->keyed && p->again == NULL && http_key_wanted(p->job) &&
+	    ask_with_key(p))
+		return;
 	if (try_again(p))
 		return;
 	if (p->again != NULL)
@@ -436,8 +461,7 @@ set_credential(struct probe *p)
 	if (p->walk != NULL)
 		return registry_token(p->walk)[0] == '\0' ||
 		       add_credential(p, "Bearer", registry_token(p->walk));
-	if (key == NULL || p->upload || !p->job->target->send_key ||
-	    !p->out->verified)
+	if (!p->keyed)
 		return true;
 	p->out->key_sent = add_credential(p, "ApiKey", key);
 	return p->out->key_sent;

@@ -324,6 +324,8 @@ write_http_members(struct json_out *j, const struct http_result *h)
 		json_i64(j, "status", h->status);
 	json_bool(j, "verified", h->verified);
 	json_bool(j, "key_sent", h->key_sent);
+	if (h->bare_status > 0)
+		json_i64(j, "status_without_key", h->bare_status);
 	write_headers(j, h);
 	write_errno(j, h->err);
 	json_text(j, "error", h->curl_text);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "key.h"
 #include "report_json.h"
 
 static void
@@ -38,7 +39,8 @@ write_key(struct json_out *j, const struct key_lint *k)
 	json_str(j, "source", k->source);
 	json_u64(j, "length", k->length);
 	json_bool(j, "fault", k->fault != KEY_NO_FAULT);
-	json_bool(j, "usual_shape", k->usual_shape);
+	json_bool(j, "usual_shape", k->shape == KEY_SHAPE_USUAL);
+	json_str(j, "shape", key_shape_str(k->shape));
 	json_close(j, '}');
 }
 

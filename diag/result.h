@@ -304,8 +304,9 @@ struct http_result {
 	int err, curl_code;
 	char curl_text[96];
 	char method[8], path[128];
-	bool verified; /* the certificate was fine when this was asked */
-	bool key_sent;
+	bool verified;   /* the certificate was fine when this was asked */
+	bool key_sent;   /* of this answer; it was asked without before */
+	int bare_status; /* of the answer before; 0: there was none */
 	char version[8]; /* "1.1", "2" */
 	int status;
 	char content_type[96], server[96], via[HEADER_MAX];
@@ -387,13 +388,21 @@ enum key_fault {
 	KEY_PREFIXED, /* "ApiKey " is part of it */
 };
 
+/* What a key looks like; only ever a hint. */
+enum key_shape {
+	KEY_SHAPE_OTHER,
+	KEY_SHAPE_USUAL,  /* id:secret of the known lengths */
+	KEY_SHAPE_LEGACY, /* NUMBER:BASE64: Workload Security's own kind */
+	KEY_SHAPE_TOKEN,  /* a JSON Web Token: Vision One's kind */
+};
+
 struct key_lint {
 	bool given;
 	enum key_fault fault;
+	enum key_shape shape;
 	char source[256];        /* file or variable */
 	size_t length, position; /* of the first bad byte */
 	char byte_class[32];     /* "line feed" */
-	bool usual_shape;        /* id:secret of the known lengths */
 };
 
 struct vantage {

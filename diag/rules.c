@@ -134,13 +134,6 @@ fact_cert(struct match *m, const struct tls_result *tls)
 	fact_set(&m->facts, "vendor", tls->vendor);
 }
 
-bool
-is_genuine(const struct target *t, const struct tls_result *tls)
-{
-	return tls->end == TLS_FINISHED && tls->verified && tls->name_matches &&
-	       (!t->expect_public || tls->issuer == ISSUER_PUBLIC);
-}
-
 const struct tcp_attempt *
 main_attempt(const struct tcp_result *tcp)
 {

@@ -64,10 +64,6 @@ void fact_phase_ms(struct match *m, const struct phase_time *t);
 /* issuer, cert, subject, vendor … of the leaf. */
 void fact_cert(struct match *m, const struct tls_result *tls);
 
-/* The certificate proves the host: verified, its name, and, for listed hosts,
- * a public CA with SCTs. */
-bool is_genuine(const struct target *t, const struct tls_result *tls);
-
 /* Where the first connection of the endpoint went (or was tried); NULL when
  * there was none. */
 const struct tcp_attempt *main_attempt(const struct tcp_result *tcp);
@@ -110,6 +106,8 @@ bool remark_tcp_v6(const struct rule_ctx *c, struct match *m);
 bool remark_bypass(const struct rule_ctx *c, struct match *m);
 bool remark_go_differs(const struct rule_ctx *c, struct match *m);
 bool remark_tls_alpn(const struct rule_ctx *c, struct match *m);
+bool remark_http_key(const struct rule_ctx *c, struct match *m);
+bool remark_http_key_held(const struct rule_ctx *c, struct match *m);
 bool remark_http_nokey(const struct rule_ctx *c, struct match *m);
 bool remark_http_s3(const struct rule_ctx *c, struct match *m);
 bool remark_http_skew(const struct rule_ctx *c, struct match *m);

@@ -3,6 +3,7 @@
 
 #include "core/text.h"
 #include "rules.h"
+#include "service.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -379,7 +380,8 @@ cause_dns_private(const struct rule_ctx *c, struct match *m)
 	const struct tcp_attempt *tcp = main_attempt(&c->r->tcp);
 
 	if (c->proxied || !c->t->expect_public ||
-	    private_range(&c->r->dns) == NULL || is_genuine(c->t, &c->r->tls))
+	    private_range(&c->r->dns) == NULL ||
+	    service_is_genuine(c->t, &c->r->tls))
 		return false;
 	/* Still at work: the certificate will tell. */
 	if (c->r->tcp.time.end == PHASE_NOT_RUN ||
@@ -402,7 +404,8 @@ bool
 remark_dns_private_fine(const struct rule_ctx *c, struct match *m)
 {
 	if (c->proxied || !c->t->expect_public ||
-	    private_range(&c->r->dns) == NULL || !is_genuine(c->t, &c->r->tls))
+	    private_range(&c->r->dns) == NULL ||
+	    !service_is_genuine(c->t, &c->r->tls))
 		return false;
 	match_begin(m, c, FINDING_DNS_PRIV);
 	m->severity = SEVERITY_INFO;

@@ -2,83 +2,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "key.h"
 #include "rules.h"
-
-/* Each kind of service and how it is known by its answer. */
-static bool
-has_json(const struct http_result *h)
-{
-	size_t i = 0;
-
-	if (strcasestr(h->content_type, "html"))
-		return false;
-	while (i < h->body_len && h->body[i] != '\0' &&
-	       strchr(" \t\r\n", h->body[i]) != NULL)
-		i++;
-	return strcasestr(h->content_type, "json") != NULL ||
-	       (i < h->body_len && (h->body[i] == '{' || h->body[i] == '['));
-}
-
-static bool
-has_amz(const struct http_result *h)
-{
-	return h->amz_request_id[0] != '\0' || h->amz_bucket_region[0] != '\0';
-}
-
-/* Challenges that only a proxy or an office's single sign-on sends. */
-static bool
-has_foreign_challenge(const struct http_result *h)
-{
-	return strcasestr(h->www_authenticate, "NTLM") ||
-	       strcasestr(h->www_authenticate, "Negotiate") ||
-	       strcasestr(h->www_authenticate, "Basic");
-}
-
-static bool
-is_registry(const struct http_result *h)
-{
-	return h->docker_api_version[0] != '\0' ||
-	       (h->status == 401 &&
-		   strncasecmp(h->www_authenticate, "Bearer", 6) == 0);
-}
-
-static bool
-has_signature(const struct target *t, const struct http_result *h)
-{
-	switch (t->probe) {
-	case PROBE_TLS:
-		return true;
-	case PROBE_JSON_API:
-		return has_json(h) && !has_foreign_challenge(h) &&
-		       ((h->status >= 400 && h->status < 500) ||
-			   (h->status == 200 && h->key_sent));
-	case PROBE_S3:
-		return has_amz(h) && h->status < 500;
-	case PROBE_REGISTRY:
-		return is_registry(h) && h->status < 500;
-	case PROBE_JSON_FILE:
-		return h->status == 200 && has_json(h);
-	}
-	return false;
-}
-
-static const char *
-expected_of(enum probe_kind kind)
-{
-	switch (kind) {
-	case PROBE_TLS:
-		return "-";
-	case PROBE_JSON_API:
-		return "401 with JSON";
-	case PROBE_S3:
-		return "403 with x-amz-request-id";
-	case PROBE_REGISTRY:
-		return "401 with WWW-Authenticate: Bearer";
-	case PROBE_JSON_FILE:
-		return "200 with JSON";
-	}
-	return "-";
-}
+#include "service.h"
 
 static bool
 is_html(const struct http_result *h)
@@ -127,8 +53,20 @@ key_facts(const struct rule_ctx *c, struct match *m)
 	fact_set(&m->facts, "key_source", k->source[0] ? k->source : "-");
 	fact_number(m, "key_length", k->length);
 	fact_set(&m->facts, "region", c->t->region);
-	if (!k->usual_shape)
+	if (c->r->http.bare_status != 0)
+		fact_number(m, "bare", (uint64_t)c->r->http.bare_status);
+	else
+		fact_set(&m->facts, "bare", "nothing");
+	if (k->shape != KEY_SHAPE_USUAL)
 		fact_set(&m->facts, "unusual", "yes");
+	if (k->shape == KEY_SHAPE_LEGACY)
+		fact_set(&m->facts, "legacy", "yes");
+	if (k->shape == KEY_SHAPE_TOKEN)
+		fact_set(&m->facts, "token", "yes");
+	if (strcmp(c->t->region, "us-1") == 0)
+		fact_set(&m->facts, "us1", "yes");
+	if (c->run->plan->options->try_regions)
+		fact_set(&m->facts, "tried", "yes");
 }
 
 /* The text of "message" in a JSON body, without unescaping: for people. */
@@ -159,23 +97,102 @@ is_about_address(const char *message)
 				      strcasestr(message, "CIDR"));
 }
 
+/* The key was sent to the proven service, and it answered. */
+static bool
+key_was_judged(const struct endpoint_result *r)
+{
+	return r->http.end == HTTP_ANSWER && r->http.key_sent &&
+	       service_is_genuine(r->target, &r->tls) &&
+	       service_has_signature(r->target, &r->http);
+}
+
+static bool
+key_was_accepted(const struct endpoint_result *r)
+{
+	return key_was_judged(r) && r->http.status >= 200 &&
+	       r->http.status < 300;
+}
+
+/* Another region's host that took the key; NULL: none, or none was asked. */
+static const struct endpoint_result *
+other_region(const struct run *run)
+{
+	for (size_t i = 0; i < run->endpoint_count; i++) {
+		const struct endpoint_result *r = &run->endpoints[i];
+
+		if (r->target->comparison && key_was_accepted(r))
+			return r;
+	}
+	return NULL;
+}
+
+static enum finding_id
+refusal_of(const struct rule_ctx *c, const struct match *m)
+{
+	if (is_about_address(fact_get(&m->facts, "message")))
+		return FINDING_HTTP_401_IP;
+	if (other_region(c->run) != NULL)
+		return FINDING_HTTP_401_REGION;
+	return c->r->http.status == 403 ? FINDING_HTTP_403_KEY
+					: FINDING_HTTP_401_KEY;
+}
+
+static void
+region_facts(const struct rule_ctx *c, struct match *m)
+{
+	const struct endpoint_result *other = other_region(c->run);
+
+	if (m->id != FINDING_HTTP_401_REGION)
+		return;
+	fact_set(&m->facts, "other_region", other->target->region);
+	fact_set(&m->facts, "other_host", other->target->at.host.text);
+	fact_number(m, "other_status", (uint64_t)other->http.status);
+}
+
 bool
 cause_http_key(const struct rule_ctx *c, struct match *m)
 {
 	const struct http_result *h = &c->r->http;
 	bool refused = h->status == 401 || h->status == 403;
+	enum finding_id id;
 
-	if (h->end != HTTP_ANSWER || !h->key_sent || !refused ||
-	    !has_signature(c->t, h) || !is_genuine(c->t, &c->r->tls))
+	/* Of another region's host it is only told when it takes the key. */
+	if (!key_was_judged(c->r) || h->status == 429 ||
+	    key_was_accepted(c->r) || c->t->comparison)
 		return false;
 	(void)begin(c, m, FINDING_HTTP_401_KEY);
 	message_fact(m, h);
-	if (is_about_address(fact_get(&m->facts, "message"))) {
-		(void)begin(c, m, FINDING_HTTP_401_IP);
-		message_fact(m, h);
-	}
+	id = refused ? refusal_of(c, m) : FINDING_HTTP_KEY_ODD;
+	(void)begin(c, m, id);
+	message_fact(m, h);
 	key_facts(c, m);
+	region_facts(c, m);
 	m->reachable = TRI_YES;
+	return true;
+}
+
+bool
+remark_http_key(const struct rule_ctx *c, struct match *m)
+{
+	if (!key_was_accepted(c->r))
+		return false;
+	(void)begin(c, m, FINDING_HTTP_KEY_OK);
+	key_facts(c, m);
+	return true;
+}
+
+/* Somebody answered who got no key, though there is one. */
+bool
+remark_http_key_held(const struct rule_ctx *c, struct match *m)
+{
+	bool answered =
+	    c->r->tls.end == TLS_FINISHED || c->r->proxy.end == PROXY_STATUS;
+
+	if (!c->t->send_key || !key_is_sendable(&c->run->key) || !answered ||
+	    c->r->http.key_sent)
+		return false;
+	(void)begin(c, m, FINDING_HTTP_KEY_HELD);
+	key_facts(c, m);
 	return true;
 }
 
@@ -204,7 +221,7 @@ static bool
 server_error(const struct rule_ctx *c, struct match *m)
 {
 	const struct http_result *h = &c->r->http;
-	bool origin = has_amz(h) || h->amzn_request_id[0] != '\0';
+	bool origin = service_has_amz(h) || h->amzn_request_id[0] != '\0';
 
 	(void)begin(c, m, FINDING_HTTP_5XX);
 	m->owner = origin ? OWNER_SERVICE : OWNER_PROXY;
@@ -228,17 +245,18 @@ foreign(const struct rule_ctx *c, struct match *m)
 	}
 	if (h->status >= 500)
 		return server_error(c, m);
-	if (h->status >= 300 && h->status < 400 && !has_amz(h)) {
+	if (h->status >= 300 && h->status < 400 && !service_has_amz(h)) {
 		(void)begin(c, m, FINDING_HTTP_PORTAL);
 		match_key(m, h->redirect.host);
 		return true;
 	}
 	if (h->status < 300 && is_html(h))
 		return begin(c, m, FINDING_HTTP_PORTAL);
-	if (h->status >= 400 && (is_html(h) || has_foreign_challenge(h)))
+	if (h->status >= 400 &&
+	    (is_html(h) || service_has_foreign_challenge(h)))
 		return begin(c, m, FINDING_HTTP_403_MID);
 	(void)begin(c, m, FINDING_HTTP_ODD);
-	fact_set(&m->facts, "expected", expected_of(c->t->probe));
+	fact_set(&m->facts, "expected", service_expected(c->t->probe));
 	m->reachable = TRI_UNKNOWN;
 	return true;
 }
@@ -258,7 +276,7 @@ cause_http_answer(const struct rule_ctx *c, struct match *m)
 						  : "-");
 		return true;
 	}
-	if (has_signature(c->t, h) && h->status != 429)
+	if (service_has_signature(c->t, h) && h->status != 429)
 		return redirected(c, m);
 	return foreign(c, m);
 }
@@ -303,10 +321,13 @@ remark_http_nokey(const struct rule_ctx *c, struct match *m)
 	const struct http_result *h = &c->r->http;
 
 	if (c->t->probe != PROBE_JSON_API || h->end != HTTP_ANSWER ||
-	    h->status != 401 || h->key_sent || !has_signature(c->t, h) ||
-	    !is_genuine(c->t, &c->r->tls))
+	    h->status != 401 || h->key_sent ||
+	    !service_has_signature(c->t, h) ||
+	    !service_is_genuine(c->t, &c->r->tls))
 		return false;
-	return begin(c, m, FINDING_HTTP_401_NOKEY);
+	(void)begin(c, m, FINDING_HTTP_401_NOKEY);
+	fact_set(&m->facts, "region", c->t->region);
+	return true;
 }
 
 bool
@@ -315,8 +336,8 @@ remark_http_s3(const struct rule_ctx *c, struct match *m)
 	const struct http_result *h = &c->r->http;
 
 	if (c->t->probe != PROBE_S3 || h->end != HTTP_ANSWER ||
-	    h->status != 403 || !has_signature(c->t, h) ||
-	    !is_genuine(c->t, &c->r->tls))
+	    h->status != 403 || !service_has_signature(c->t, h) ||
+	    !service_is_genuine(c->t, &c->r->tls))
 		return false;
 	return begin(c, m, FINDING_HTTP_403_S3);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "rules.h"
+#include "service.h"
 
 /* X509_V_ERR_* of OpenSSL's x509_vfy.h that are told apart here; the numbers
  * are part of its ABI. Named again so that the pure part needs no OpenSSL. */
@@ -213,7 +214,7 @@ cause_tls_client(const struct rule_ctx *c, struct match *m)
 			     (tls->alert == ALERT_BAD_CERTIFICATE ||
 				 tls->alert == ALERT_HANDSHAKE_FAILURE)));
 
-	if (!wants || (is_iot(c) && is_genuine(c->t, tls)))
+	if (!wants || (is_iot(c) && service_is_genuine(c->t, tls)))
 		return false;
 	(void)begin(c, m, FINDING_TLS_CLIENT);
 	fact_number(m, "alert", tls->alert);
@@ -369,7 +370,7 @@ cause_tls_certificate(const struct rule_ctx *c, struct match *m)
 {
 	const struct tls_result *tls = &c->r->tls;
 
-	if (tls->end != TLS_FINISHED || is_genuine(c->t, tls))
+	if (tls->end != TLS_FINISHED || service_is_genuine(c->t, tls))
 		return false;
 	if (!tls->verified)
 		return unverified(c, m);

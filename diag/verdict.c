@@ -10,6 +10,7 @@ bool
 finding_is_credential(enum finding_id id)
 {
 	return id == FINDING_HTTP_401_KEY || id == FINDING_HTTP_401_IP ||
+	       id == FINDING_HTTP_401_REGION || id == FINDING_HTTP_403_KEY ||
 	       id == FINDING_HTTP_KEYFMT;
 }
 
@@ -152,6 +153,24 @@ has_network_error(const struct diagnosis *d)
 	return false;
 }
 
+/* The command auth is about the key: what was not said of it is not known. */
+static bool
+key_is_open(const struct run *run, const struct diagnosis *d)
+{
+	if (!run->plan->options->auth)
+		return false;
+	for (size_t i = 0; i < d->finding_count; i++) {
+		const struct finding *f = &d->findings[i];
+
+		for (size_t e = 0; e < f->endpoint_count; e++) {
+			if (f->id == FINDING_HTTP_KEY_OK &&
+			    !run->endpoints[f->endpoints[e]].target->comparison)
+				return false;
+		}
+	}
+	return true;
+}
+
 static enum verdict
 choose(const struct run *run, const struct diagnosis *d)
 {
@@ -161,7 +180,8 @@ choose(const struct run *run, const struct diagnosis *d)
 		return VERDICT_NOT_READY;
 	if (has_credential_error(d))
 		return VERDICT_CREDENTIAL;
-	if (d->unknown_count > 0 || run->endpoint_count == 0)
+	if (d->unknown_count > 0 || run->endpoint_count == 0 ||
+	    key_is_open(run, d))
 		return VERDICT_UNKNOWN;
 	return d->warning_count > 0 ? VERDICT_READY_WARNINGS : VERDICT_READY;
 }
@@ -279,6 +299,25 @@ static const struct words counts[] = {
 	"{all} ホスト中 {ok} を到達可能と確認済み。"}},
 };
 
+/* The same of the command auth, where it is about the key alone. */
+static const struct words key_accepted = {
+    {"{region}: the service accepts the API key.",
+	"{region} のサービスが API キーを受け付けました。"}};
+static const struct words key_open = {
+    {"the API key was neither accepted nor refused by the service.",
+	"サービスは API キーを受理も拒否もしていません。"}};
+
+static const struct words *
+counts_of(const struct run *run, enum verdict v)
+{
+	if (run->plan->options->auth && v == VERDICT_UNKNOWN)
+		return &key_open;
+	if (run->plan->options->auth &&
+	    (v == VERDICT_READY || v == VERDICT_READY_WARNINGS))
+		return &key_accepted;
+	return &counts[v];
+}
+
 static void
 set_number(struct facts *f, const char *key, size_t n)
 {
@@ -331,7 +370,7 @@ add_owners(struct text *out, const struct diagnosis *d)
 }
 
 static void
-write_headline(struct diagnosis *d)
+write_headline(const struct run *run, struct diagnosis *d)
 {
 	struct text out = text_in(d->headline, sizeof(d->headline));
 	struct facts facts = {.count = 0};
@@ -342,7 +381,9 @@ write_headline(struct diagnosis *d)
 		impact_facts(&facts, d);
 	count_facts(&facts, d);
 	(void)template_fill(&out, impact.in[d->lang], &facts);
-	(void)template_fill(&out, counts[d->verdict].in[d->lang], &facts);
+	fact_set(&facts, "region", run->plan->options->regions[0]);
+	(void)template_fill(
+	    &out, counts_of(run, d->verdict)->in[d->lang], &facts);
 	if (d->verdict != VERDICT_READY)
 		add_owners(&out, d);
 	(void)text_end(&out);
@@ -361,6 +402,6 @@ verdict_decide(const struct run *run, struct diagnosis *d)
 		return false;
 	d->verdict = choose(run, d);
 	d->exit_code = exit_code(run, d->verdict);
-	write_headline(d);
+	write_headline(run, d);
 	return true;
 }

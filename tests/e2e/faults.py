@@ -36,7 +36,7 @@ class World:
     def __init__(self, lab, diag, start_gateway):
         self.lab, self.diag, self._start_gateway = lab, diag, start_gateway
         self.namespace = lab.gateway
-        self.targets = ["--region", REGION]
+        self.command_name, self.targets = "check", ["--region", REGION]
         self.ca_file, self.timeout = lab.ca_file, TIMEOUT
         self.arguments, self.env = [], {}
         self._stack = contextlib.ExitStack()
@@ -88,7 +88,8 @@ class World:
     def command(self):
         trust = ["--ca-file", self.ca_file] if self.ca_file else []
         return self.diag.command(*self.targets, *trust, "--timeout",
-                                 self.timeout, *self.arguments)
+                                 self.timeout, *self.arguments,
+                                 name=self.command_name)
 
     def start(self):
         return self.diag.start(self.namespace, self.command(), self.env)

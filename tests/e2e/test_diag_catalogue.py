@@ -5,6 +5,7 @@ a reason why one machine cannot make it, and then a unit test in its place."""
 import pathlib
 import re
 
+import test_diag_auth
 import test_diag_dns
 import test_diag_healthy
 import test_diag_http
@@ -14,7 +15,7 @@ import test_diag_tcp
 import test_diag_tls
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-TABLES = (test_diag_dns, test_diag_http, test_diag_proxy, test_diag_run,
+TABLES = (test_diag_auth, test_diag_dns, test_diag_http, test_diag_proxy, test_diag_run,
           test_diag_tcp, test_diag_tls)
 
 # Findings with a test of their own, beside the tables.

@@ -44,8 +44,8 @@ def deadline(world):
 def no_descriptors(world):
     """Fewer than one endpoint needs."""
     command = world.diag.command
-    world.diag.command = lambda *a: ["prlimit", "--nofile=12:12", *command(
-        *a)]
+    world.diag.command = lambda *a, **kw: [
+        "prlimit", "--nofile=12:12", *command(*a, **kw)]
 
 
 FAULTS = [

@@ -64,8 +64,8 @@ class Diag:
         self.binary = binary
         self._running = []
 
-    def command(self, *arguments):
-        return [self.binary, "check", "--format", "json", *arguments]
+    def command(self, *arguments, name="check"):
+        return [self.binary, name, "--format", "json", *arguments]
 
     @staticmethod
     def environment(changes=None):

@@ -40,6 +40,7 @@ class Request:
     target: str
     headers: Dict[str, str]
     body: bytes = b""
+    client: str = ""  # address it came from
 
     @property
     def path(self):
@@ -386,6 +387,7 @@ class Origins(threading.Thread):
             request = await _read_request(reader)
             if request is None:
                 return
+            request.client = writer.get_extra_info("peername")[0]
             self._count(endpoint, len(request.body))
             with self._lock:
                 response = self._word(self._overrides, endpoint.host)

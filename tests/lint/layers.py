@@ -56,7 +56,7 @@ ALONE = {
         "diag/http_head.c",
         "diag/probe_http.c",
     },
-    "jansson": {"diag/registry.c"},
+    "jansson": {"diag/key_secret.c", "diag/registry.c"},
     "libyaml": {"diag/helm_values.c"},
 }
 

@@ -15,7 +15,7 @@ static void
 with_key(struct diag_case *c, struct endpoint_result *r)
 {
 	c->run->key.given = true;
-	c->run->key.usual_shape = true;
+	c->run->key.shape = KEY_SHAPE_USUAL;
 	c->run->key.length = 94;
 	COPY(c->run->key.source, "/etc/key");
 	r->http.key_sent = true;

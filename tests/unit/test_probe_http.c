@@ -20,8 +20,8 @@ struct origin {
 	struct peer *peer;
 	const char *answer;
 	bool wait, reset, endless;
-	char request[4096];
-	bool h2; /* chosen by ALPN, then broken */
+	char request[4096], first[4096]; /* the last GET, and the first */
+	bool h2;                         /* chosen by ALPN, then broken */
 };
 
 static void
@@ -61,8 +61,11 @@ serve_http(int fd, unsigned number, void *arg)
 			break;
 	}
 	request[n] = '\0';
-	if (n > 4 && memcmp(request, "GET ", 4) == 0)
+	if (n > 4 && memcmp(request, "GET ", 4) == 0) {
 		memcpy(o->request, request, n + 1);
+		if (o->first[0] == '\0')
+			memcpy(o->first, request, n + 1);
+	}
 	if (o->reset)
 		peer_reset(fd);
 	if (n > 0)
@@ -281,20 +284,33 @@ broken_http2_is_tried_again(void **state)
 	assert_int_equal(h.http11_works, TRI_YES);
 }
 
+#define JSON_401                                                               \
+	"HTTP/1.1 401 Unauthorized\r\nContent-Type: application/json\r\n"      \
+	"Content-Length: 2\r\n\r\n{}"
+
+/* What a host is like that may get the key. */
+struct host_like {
+	const char *answer;
+	bool verified, send_key, listed;
+};
+
 static void
-run_with_key(
-    bool verified, bool send_key, struct origin *o, struct http_result *out)
+run_with_key(struct host_like like, struct origin *o, struct http_result *out)
 {
 	struct probe_case *c;
 
-	o->answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+	*o = (struct origin){.answer = like.answer};
 	origin_begin(o);
 	c = case_of(o);
-	c->env.api_key = "id:secret";
-	c->target.send_key = send_key;
+	c->env.api_key = "identifier:secret-part";
+	c->target.send_key = like.send_key;
 	c->target.probe = PROBE_JSON_API;
 	case_run_to(c, PHASE_TLS);
-	c->result->tls.verified = verified;
+	c->result->tls.verified = like.verified;
+	if (like.listed) {
+		c->target.expect_public = true;
+		c->result->tls.issuer = ISSUER_PRIVATE;
+	}
 	assert_true(case_run(c, &probe_http));
 	*out = c->result->http;
 	case_free(c);
@@ -302,25 +318,58 @@ run_with_key(
 }
 
 static void
-the_key_goes_to_proven_hosts_only(void **state)
+the_key_goes_to_the_proven_service_only(void **state)
 {
-	struct origin o = {.answer = ""};
+	static const struct host_like others[] = {
+	    {JSON_401, false, true, false}, /* not verified */
+	    {JSON_401, true, false, false}, /* not this host's affair */
+	    {JSON_401, true, true, true},   /* an inspector's root, trusted */
+	    {"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
+	     "Content-Length: 7\r\n\r\n<title>",
+		true, true, false}, /* a page */
+	    {"HTTP/1.1 401 No\r\nContent-Type: application/json\r\n"
+	     "WWW-Authenticate: Basic\r\nContent-Length: 2\r\n\r\n{}",
+		true, true, false}, /* a proxy's challenge */
+	};
+	struct origin o;
 	struct http_result h;
 
 	(void)state;
-	run_with_key(true, true, &o, &h);
+	run_with_key((struct host_like){JSON_401, true, true, false}, &o, &h);
 	assert_true(h.key_sent);
-	assert_non_null(
-	    strstr(o.request, "\r\nAuthorization: ApiKey id:secret\r\n"));
+	assert_int_equal(h.bare_status, 401);
+	assert_null(strstr(o.first, "secret-part"));
+	assert_non_null(strstr(
+	    o.request, "\r\nAuthorization: ApiKey identifier:secret-part\r\n"));
 	assert_non_null(strstr(o.request, "\r\nApi-Version: v1\r\n"));
-	run_with_key(false, true, &o, &h);
-	assert_int_equal(h.end, HTTP_ANSWER);
-	assert_false(h.key_sent);
-	assert_false(h.verified);
-	assert_null(strstr(o.request, "secret"));
-	run_with_key(true, false, &o, &h);
-	assert_false(h.key_sent);
-	assert_null(strstr(o.request, "secret"));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		run_with_key(others[i], &o, &h);
+		assert_int_equal(h.end, HTTP_ANSWER);
+		assert_false(h.key_sent);
+		assert_int_equal(h.bare_status, 0);
+		assert_null(strstr(o.request, "secret-part"));
+	}
+}
+
+static void
+a_key_sent_back_is_blanked(void **state)
+{
+	struct origin o;
+	struct http_result h;
+
+	(void)state;
+	run_with_key((struct host_like){"HTTP/1.1 401 Unauthorized\r\n"
+					"Content-Type: application/json\r\n"
+					"Server: ApiKey secret-part\r\n"
+					"Content-Length: 40\r\n\r\n"
+					"{\"message\": \"no "
+					"identifier:secret-part\"}",
+			 true, true, false},
+	    &o, &h);
+	assert_true(h.key_sent);
+	assert_memory_equal(h.body, "{\"message\": \"no ***", 19);
+	assert_null(memmem(&h, sizeof(h), "secret-part", 11));
+	assert_null(memmem(&h, sizeof(h), "identifier", 10));
 }
 
 static void
@@ -479,7 +528,9 @@ main(void)
 	    cmocka_unit_test(failures_are_told_apart),
 	    cmocka_unit_test(endless_heads_are_cut),
 	    cmocka_unit_test(broken_http2_is_tried_again),
-	    cmocka_unit_test(the_key_goes_to_proven_hosts_only),
+	    cmocka_unit_test(the_key_goes_to_the_proven_service_only),
+	    cmocka_unit_test(a_key_sent_back_is_blanked),
+
 	    cmocka_unit_test(an_unproven_peer_is_asked_all_the_same),
 	    cmocka_unit_test(libcurl_checks_what_was_good),
 	    cmocka_unit_test(through_a_proxy),
