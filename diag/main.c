@@ -7,6 +7,7 @@
 
 #include "auth.h"
 #include "check.h"
+#include "gke.h"
 #include "helm.h"
 #include "list.h"
 
@@ -20,6 +21,8 @@ static const struct command {
 } commands[] = {
     {"check", "is every endpoint reachable from here, and if not, why",
 	check_main},
+    {"gke", "the firewall rule for the webhook, and whether it is there",
+	gke_main},
     {"helm", "the chart's values for a proxy, or what is wrong with yours",
 	helm_main},
     {"auth", "is the API key accepted, and if not, who refuses it and why",

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/text.h"
+#include "shell_word.h"
 #include "verdict.h"
 
 enum {
@@ -47,40 +48,12 @@ hosts_facts(const struct run *run, struct finding *f, enum lang lang)
 	fact_set(&f->facts, "hosts_blank", text_end(&blanks));
 }
 
-static bool
-is_plain(const char *s)
-{
-	static const char safe[] = "abcdefghijklmnopqrstuvwxyz"
-				   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				   "0123456789-._~/:@%+=,[]";
-
-	return s[0] != '\0' && s[strspn(s, safe)] == '\0';
-}
-
-/* A word of a shell command. */
-static void
-add_word(struct text *out, const char *word)
-{
-	if (is_plain(word)) {
-		text_line(out, span_str(word));
-		return;
-	}
-	text_char(out, '\'');
-	for (; *word != '\0'; word++) {
-		if (*word == '\'')
-			text_str(out, "'\\''");
-		else
-			text_char(out, *word);
-	}
-	text_char(out, '\'');
-}
-
 static void
 add_option(struct text *out, const char *name, const char *value)
 {
 	text_str(out, name);
 	text_char(out, ' ');
-	add_word(out, value);
+	shell_word(out, value);
 }
 
 static void
