@@ -57,9 +57,10 @@ parse(struct check_options *o, int argc, char **argv,
 	    .tables = {{rows, COUNT(rows), o},
 		check_options_table(o, OPTIONS_KEY),
 		check_options_table(o, OPTIONS_WAY),
+		check_options_table(o, OPTIONS_NET),
 		check_options_table(o, OPTIONS_REPORT),
 		check_options_table(o, OPTIONS_LANG)},
-	    .table_count = 5,
+	    .table_count = 6,
 	};
 	const char *variable = getenv("C1_API_KEY");
 	enum options_end end;

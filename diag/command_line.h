@@ -13,7 +13,7 @@
 #include "core/span.h"
 
 enum {
-	COMMAND_LINE_TABLES_MAX = 6,
+	COMMAND_LINE_TABLES_MAX = 7,
 };
 
 enum options_end {

@@ -29,9 +29,10 @@ static const struct {
     {PHASE_DNS, cause_proxy_name}, {PHASE_DNS, cause_dns_zero},
     {PHASE_DNS, cause_dns_cname}, {PHASE_DNS, cause_dns_failed},
     {PHASE_DNS, cause_dns_page}, {PHASE_DNS, cause_dns_private},
-    {PHASE_TCP, cause_proxy_connect}, {PHASE_TCP, cause_tcp},
-    {PHASE_PROXY, cause_proxy_answer}, {PHASE_PROXY, cause_proxy_page},
-    {PHASE_TLS, cause_tls_handshake}, {PHASE_TLS, cause_tls_client},
+    {PHASE_TCP, cause_proxy_connect}, {PHASE_TCP, cause_webhook_tcp},
+    {PHASE_TCP, cause_tcp}, {PHASE_PROXY, cause_proxy_answer},
+    {PHASE_PROXY, cause_proxy_page}, {PHASE_TLS, cause_tls_handshake},
+    {PHASE_TLS, cause_tls_client}, {PHASE_TLS, cause_webhook_certificate},
     {PHASE_TLS, cause_tls_certificate}, {PHASE_HTTP, cause_http_failed},
     {PHASE_HTTP, cause_http_key}, {PHASE_HTTP, cause_http_answer},
     {PHASE_HTTP, cause_http_deep},
@@ -55,6 +56,7 @@ static const rule_fn remarks[] = {
     remark_http_skew,
     remark_http_idle,
     remark_trips,
+    remark_webhook,
 };
 
 /* Hits that are one finding. */

@@ -10,6 +10,7 @@
 #include "gke.h"
 #include "helm.h"
 #include "list.h"
+#include "webhook.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -28,6 +29,8 @@ static const struct command {
     {"auth", "is the API key accepted, and if not, who refuses it and why",
 	auth_main},
     {"list", "the endpoints, in the form that other systems take", list_main},
+    {"webhook", "does the admission webhook answer as the API server wants",
+	webhook_main},
 };
 
 static void

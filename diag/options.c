@@ -51,21 +51,17 @@ apply_feature(void *target, const char *value)
 	return features_parse(&o->features, value);
 }
 
-/* "HOST", "HOST:PORT", "1.2.3.4:443", "[::1]:443". */
-static bool
-apply_host(void *target, const char *value)
+bool
+option_host_parse(struct option_host *out, const char *value, uint16_t port)
 {
-	struct check_options *o = target;
-	struct option_host host = {.at.port = 443};
+	struct option_host host = {.at.port = port};
 	struct span s = span_str(value);
 	struct ip_endpoint ip;
 	const char *why;
 
-	if (o->host_count == OPTIONS_HOSTS_MAX)
-		return false;
 	host.is_address = ipaddr_parse(&ip.addr, s);
 	if (host.is_address)
-		ip.port = 443;
+		ip.port = port;
 	else
 		host.is_address = ip_endpoint_parse(&ip, s) && ip.port != 0;
 	if (host.is_address) {
@@ -78,7 +74,19 @@ apply_host(void *target, const char *value)
 	} else if (endpoint_parse(&host.at, s, &why) != OUTCOME_OK) {
 		return false;
 	}
-	o->hosts[o->host_count++] = host;
+	*out = host;
+	return true;
+}
+
+static bool
+apply_host(void *target, const char *value)
+{
+	struct check_options *o = target;
+
+	if (o->host_count == OPTIONS_HOSTS_MAX ||
+	    !option_host_parse(&o->hosts[o->host_count], value, 443))
+		return false;
+	o->host_count++;
 	return true;
 }
 
@@ -258,7 +266,7 @@ static const struct option_row what_rows[] = {
 	apply_deep, 0, false},
 };
 
-/* Which way, and how long. */
+/* Which way. */
 static const struct option_row way_rows[] = {
     {"proxy", "URL", "http://, https:// or socks5://[USER:PASSWORD@]HOST:PORT",
 	"go through this proxy (else HTTPS_PROXY, ALL_PROXY and NO_PROXY "
@@ -266,13 +274,17 @@ static const struct option_row way_rows[] = {
 	apply_proxy, 0, true},
     {"direct", NULL, NULL, "use no proxy, whatever the variables say",
 	apply_direct, 0, false},
+    {"allowlist-dir", "DIR", "a directory with cloudone/*.ini",
+	"read the endpoint lists from here", apply_allowlist_dir, 0, false},
+};
+
+/* How, and how long. */
+static const struct option_row net_rows[] = {
     {"resolver", "ADDR[:PORT]", "an IP address, with a port or not",
 	"ask this DNS server instead of those of /etc/resolv.conf",
 	apply_resolver, 0, false},
     {"ca-file", "FILE", "a file of PEM certificates",
 	"trust these roots instead of the system's", apply_ca_file, 0, false},
-    {"allowlist-dir", "DIR", "a directory with cloudone/*.ini",
-	"read the endpoint lists from here", apply_allowlist_dir, 0, false},
     {"ipv4", NULL, NULL, "IPv4 only", apply_ipv4, 0, false},
     {"ipv6", NULL, NULL, "IPv6 only", apply_ipv6, 0, false},
     {"timeout", "DURATION", "10ms to 10m, such as 5s",
@@ -351,6 +363,7 @@ check_options_table(struct check_options *o, enum options_part part)
 	static const struct option_table tables[] = {
 	    [OPTIONS_WHAT] = {what_rows, COUNT(what_rows), NULL},
 	    [OPTIONS_WAY] = {way_rows, COUNT(way_rows), NULL},
+	    [OPTIONS_NET] = {net_rows, COUNT(net_rows), NULL},
 	    [OPTIONS_KEY] = {key_rows, COUNT(key_rows), NULL},
 	    [OPTIONS_REPORT] = {report_rows, COUNT(report_rows), NULL},
 	    [OPTIONS_LANG] = {lang_rows, COUNT(lang_rows), NULL},
@@ -395,11 +408,12 @@ check_options_parse(struct check_options *out, int argc, char **argv,
 		    "interrupted.\n",
 	    .tables = {check_options_table(out, OPTIONS_WHAT),
 		check_options_table(out, OPTIONS_WAY),
+		check_options_table(out, OPTIONS_NET),
 		check_options_table(out, OPTIONS_KEY),
 		{check_rows, COUNT(check_rows), out},
 		check_options_table(out, OPTIONS_REPORT),
 		check_options_table(out, OPTIONS_LANG)},
-	    .table_count = 6,
+	    .table_count = 7,
 	};
 	enum options_end end;
 

@@ -44,6 +44,13 @@ struct option_host {
 	bool is_address; /* at.host.text is an address, without brackets */
 };
 
+/* What the command webhook asks of the one host. */
+struct webhook_ask {
+	const char *server_name; /* borrowed */
+	bool compare;            /* with --ca-file */
+	char roots[256];         /* fingerprints of the certificates in it */
+};
+
 struct check_options {
 	char regions[OPTIONS_REGIONS_MAX][32]; /* "all" stays "all" */
 	size_t region_count;
@@ -53,6 +60,7 @@ struct check_options {
 	bool direct, compare, deep, strict, verbose, ascii;
 	bool auth;        /* the command auth: only where the key goes */
 	bool try_regions; /* and to the other regions' hosts */
+	const struct webhook_ask *webhook; /* the command webhook; or NULL */
 	bool has_proxy;
 	struct proxy_url proxy;
 	const char *allowlist_dir, *ca_file,
@@ -69,6 +77,11 @@ struct check_options {
 	bool lang_given;
 };
 
+/* "HOST", "HOST:PORT", "1.2.3.4:443", "[::1]:443"; port is the one meant when
+ * none is given. */
+bool option_host_parse(
+    struct option_host *out, const char *value, uint16_t port) MUST_CHECK;
+
 /* argv[0] is the subcommand's name. */
 enum options_end check_options_parse(struct check_options *out, int argc,
     char **argv, struct options_message *message) MUST_CHECK;
@@ -76,7 +89,8 @@ enum options_end check_options_parse(struct check_options *out, int argc,
 /* Options that commands have in common, by what they are about. */
 enum options_part {
 	OPTIONS_WHAT,   /* region, feature, host, compare, deep */
-	OPTIONS_WAY,    /* proxy, resolver, ca-file, timeout … */
+	OPTIONS_WAY,    /* proxy, direct, allowlist-dir */
+	OPTIONS_NET,    /* resolver, ca-file, ipv4, ipv6, timeout, deadline */
 	OPTIONS_KEY,    /* api-key-file */
 	OPTIONS_REPORT, /* chain-dir, format, output, color, ascii, verbose */
 	OPTIONS_LANG,

@@ -257,6 +257,7 @@ target_of_host(const struct plan *p, const struct option_host *host)
 {
 	size_t count;
 	const struct allowlist_entry *e = allowlist_entries(p->catalog, &count);
+	const struct webhook_ask *webhook = p->options->webhook;
 
 	for (size_t i = 0; i < count; i++) {
 		if (!e[i].suffix && e[i].port == host->at.port &&
@@ -266,8 +267,10 @@ target_of_host(const struct plan *p, const struct option_host *host)
 	return (struct target){
 	    .at = host->at,
 	    .is_address = host->is_address,
+	    .server_name = webhook ? webhook->server_name : NULL,
+	    .any_root = webhook != NULL && !webhook->compare,
 	    .region = "-",
-	    .category = "extra",
+	    .category = webhook ? "webhook" : "extra",
 	    .probe = PROBE_TLS,
 	    .alpn = "h2,http/1.1",
 	};

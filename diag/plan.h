@@ -41,6 +41,8 @@ struct target {
 				  * "x-amzn-mqtt-ca" */
 	bool expect_public;      /* a listed host: its certificate must come
 				  * from a public CA and be logged */
+	const char *server_name; /* asked of TLS; NULL: the host */
+	bool any_root;           /* no trust is asked for: the name is enough */
 	bool send_key;           /* the API key may be sent here */
 	size_t path;             /* index into plan.paths */
 	const char *no_variable; /* NO_PROXY took it out of the proxy: name of
@@ -78,6 +80,13 @@ struct plan *plan_make(const struct check_options *options,
     const struct allowlist *catalog, const struct proxy_env *env,
     struct plan_error *error) MUST_CHECK;
 void plan_free(struct plan *plan); /* NULL is fine */
+
+/* The name that TLS asks for, and that the certificate must have. */
+static inline const char *
+target_server_name(const struct target *t)
+{
+	return t->server_name != NULL ? t->server_name : t->at.host.text;
+}
 
 /* Whether a path leads through a proxy. */
 static inline bool

@@ -139,12 +139,30 @@ needs_key(enum finding_id id)
 	       id == FINDING_HTTP_KEY_OK || id == FINDING_HTTP_KEY_HELD;
 }
 
+/* The command webhook takes no proxy and has names of its own. */
+static void
+add_webhook(struct text *out, const struct check_options *o)
+{
+	text_str(out, "sekisho-diag webhook ");
+	shell_word(out, o->hosts[0].at.host.text);
+	text_char(out, ':');
+	text_u64(out, o->hosts[0].at.port);
+	add_option(out, " --server-name", o->webhook->server_name);
+	if (o->ca_file != NULL)
+		add_option(out, " --ca-file", o->ca_file);
+}
+
 static void
 write_proof(const struct run *run, struct finding *f)
 {
 	const struct check_options *o = run->plan->options;
 	struct text out = text_in(f->proof, sizeof(f->proof));
 
+	if (o->webhook != NULL) {
+		add_webhook(&out, o);
+		(void)text_end(&out);
+		return;
+	}
 	if (o->auth) {
 		text_str(&out, "sekisho-diag auth");
 		add_region(&out, run);

@@ -185,7 +185,7 @@ report(struct probe *p, enum io_end end, enum phase_end phase)
 	const struct probe_job *job = p->job;
 	struct tls_result *out = p->out;
 
-	tls_layer_report(out, p->tls, end, job->target->at.host.text);
+	tls_layer_report(out, p->tls, end, target_server_name(job->target));
 	if (out->end != TLS_FINISHED)
 		tcp_figures_read(&out->figures, job->conn.fd);
 	else if (!out->verified && job->target->expect_public)
@@ -337,7 +337,7 @@ tls_probe_start(struct probe **out, struct probe_job *job,
 	    .context = job->env->tls_context,
 	    .fd = job->conn.fd,
 	    .under = job->conn.proxy_tls,
-	    .name = job->target->at.host.text,
+	    .name = target_server_name(job->target),
 	    .alpn = job->target->alpn,
 	    .shape = shape,
 	};

@@ -94,6 +94,8 @@ bool cause_http_key(const struct rule_ctx *c, struct match *m);
 bool cause_http_answer(const struct rule_ctx *c, struct match *m);
 bool cause_http_failed(const struct rule_ctx *c, struct match *m);
 bool cause_http_deep(const struct rule_ctx *c, struct match *m);
+bool cause_webhook_tcp(const struct rule_ctx *c, struct match *m);
+bool cause_webhook_certificate(const struct rule_ctx *c, struct match *m);
 bool cause_cut(const struct rule_ctx *c, struct match *m);
 
 /* Remarks about one endpoint. */
@@ -112,6 +114,7 @@ bool remark_http_nokey(const struct rule_ctx *c, struct match *m);
 bool remark_http_s3(const struct rule_ctx *c, struct match *m);
 bool remark_http_skew(const struct rule_ctx *c, struct match *m);
 bool remark_http_idle(const struct rule_ctx *c, struct match *m);
+bool remark_webhook(const struct rule_ctx *c, struct match *m);
 bool remark_trips(const struct rule_ctx *c, struct match *m);
 
 /* Remarks about the run as a whole (the target of c is NULL): index counts from

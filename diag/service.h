@@ -10,8 +10,8 @@
 
 #include "result.h"
 
-/* The certificate proves the host: verified, its name, and, for listed hosts,
- * a public CA with SCTs. */
+/* The certificate proves the host: verified (unless any root will do), its
+ * name, and, for listed hosts, a public CA with SCTs. */
 bool service_is_genuine(const struct target *t, const struct tls_result *tls);
 
 /* The answer is one of this kind of service: status, type, telling headers. */

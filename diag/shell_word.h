@@ -6,7 +6,7 @@
 
 #include "core/text.h"
 
-/* Appends text as one word of a POSIX shell, quoted where it must be. */
-void shell_word(struct text *out, const char *text);
+/* Appends word as one word of a POSIX shell, quoted where it must be. */
+void shell_word(struct text *out, const char *word);
 
 #endif

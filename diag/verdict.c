@@ -307,9 +307,16 @@ static const struct words key_open = {
     {"the API key was neither accepted nor refused by the service.",
 	"サービスは API キーを受理も拒否もしていません。"}};
 
+/* And of the command webhook. */
+static const struct words webhook_fine = {
+    {"the webhook answers with the right certificate.",
+	"Webhook は正しい証明書で応答しています。"}};
+
 static const struct words *
 counts_of(const struct run *run, enum verdict v)
 {
+	if (run->plan->options->webhook != NULL && v == VERDICT_READY)
+		return &webhook_fine;
 	if (run->plan->options->auth && v == VERDICT_UNKNOWN)
 		return &key_open;
 	if (run->plan->options->auth &&

@@ -13,10 +13,11 @@ import test_diag_proxy
 import test_diag_run
 import test_diag_tcp
 import test_diag_tls
+import test_diag_webhook
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-TABLES = (test_diag_auth, test_diag_dns, test_diag_http, test_diag_proxy, test_diag_run,
-          test_diag_tcp, test_diag_tls)
+TABLES = (test_diag_auth, test_diag_dns, test_diag_http, test_diag_proxy,
+          test_diag_run, test_diag_tcp, test_diag_tls, test_diag_webhook)
 
 # Findings with a test of their own, beside the tables.
 ALONE = {
