@@ -3,11 +3,10 @@
 
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "core/text.h"
 #include "glyph.h"
 #include "markup.h"
+#include "net/csp.h"
 #include "report_vantage.h"
 
 void
@@ -54,18 +53,12 @@ between(struct span s, const char *from, const char *to)
 
 /* The style's digest goes into the policy: no other style is applied. */
 static void
-put_style_hash(const struct html *h)
+put_style_source(const struct html *h)
 {
-	struct span style = between(template_span(), "<style>", "</style>");
-	unsigned char digest[EVP_MAX_MD_SIZE];
-	unsigned char text[4 * ((EVP_MAX_MD_SIZE + 2) / 3) + 1];
-	unsigned len = 0;
+	char source[CSP_SOURCE_MAX];
 
-	if (EVP_Digest(
-		style.ptr, style.len, digest, &len, EVP_sha256(), NULL) != 1)
-		len = 0; /* a policy without a style: plain, but safe */
-	(void)EVP_EncodeBlock(text, digest, (int)len);
-	(void)fputs((const char *)text, h->out);
+	csp_source(template_span(), "style", source);
+	(void)fputs(source, h->out);
 }
 
 static void
@@ -274,7 +267,7 @@ put_part(const struct html *h, struct span name)
 		void (*put)(const struct html *h);
 	} parts[] = {
 	    {"lang", put_lang},
-	    {"style_hash", put_style_hash},
+	    {"style_source", put_style_source},
 	    {"version", put_version},
 	    {"verdict", put_verdict},
 	    {"verdict_class", put_verdict_class},

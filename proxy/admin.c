@@ -52,14 +52,28 @@ void
 admin_reply(struct admin *a, struct evhttp_request *req, int status,
     const char *reason, struct evbuffer *body)
 {
+	static const char policy[] = "Content-Security-Policy";
+	static const struct {
+		const char *name, *value;
+	} fields[] = {
+	    {"X-Content-Type-Options", "nosniff"},
+	    {"X-Frame-Options", "DENY"},
+	    {"Referrer-Policy", "no-referrer"},
+	    {"Cross-Origin-Resource-Policy", "same-origin"},
+	    {"Cache-Control", "no-store"},
+	};
 	bool head = evhttp_request_get_command(req) == EVHTTP_REQ_HEAD;
 	char length[32];
 
 	(void)snprintf(length, sizeof(length), "%zu",
 	    body == NULL ? 0 : evbuffer_get_length(body));
 	admin_header(req, "Content-Length", length);
-	admin_header(req, "X-Content-Type-Options", "nosniff");
-	admin_header(req, "Cache-Control", "no-store");
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		admin_header(req, fields[i].name, fields[i].value);
+	if (evhttp_find_header(
+		evhttp_request_get_output_headers(req), policy) == NULL)
+		admin_header(
+		    req, policy, "default-src 'none'; frame-ancestors 'none'");
 	evhttp_connection_set_closecb(
 	    evhttp_request_get_connection(req), on_connection_end, a);
 	if (admin_reserve_is_short(a->reserve))
@@ -176,8 +190,8 @@ on_request(struct evhttp_request *req, void *arg)
 	page = page_of(req);
 	if (page == NULL)
 		admin_reply_text(a, req, HTTP_NOTFOUND, "Not Found",
-		    "nothing here: try /metrics, /healthz, /readyz or "
-		    "/api/denied");
+		    "nothing here: try /, /metrics, /healthz, /readyz, "
+		    "/api/status or /api/denied");
 	else
 		page->serve(a, req);
 }
@@ -259,6 +273,7 @@ admin_new(struct event_base *base, const struct admin_sources *src)
 	if (a != NULL) {
 		a->src = *src;
 		a->start_unix_ns = clock_unix_ns();
+		status_page_policy(a->page_policy);
 		if (start(a, base))
 			return a;
 	}

@@ -10,6 +10,7 @@
 #include <event2/listener.h>
 
 #include "admin.h"
+#include "status_page.h"
 
 struct admin {
 	struct admin_sources src;
@@ -20,6 +21,7 @@ struct admin {
 	struct admin_reserve *reserve;
 	struct ip_endpoint address;
 	uint64_t start_unix_ns;
+	char page_policy[STATUS_PAGE_POLICY_MAX];
 };
 
 struct admin_page {
@@ -34,7 +36,9 @@ extern const size_t admin_page_count;
 void admin_header(
     struct evhttp_request *req, const char *name, const char *value);
 
-/* Sends the answer with the fields that every one has; body may be NULL. */
+/* Sends the answer with the fields that every one has; body may be NULL.
+ * Without a Content-Security-Policy so far, it gets one that forbids
+ * everything. */
 void admin_reply(struct admin *a, struct evhttp_request *req, int status,
     const char *reason, struct evbuffer *body);
 

@@ -200,7 +200,28 @@ serve_status(struct admin *a, struct evhttp_request *req)
 	denied_list_free(&denied);
 }
 
+/* --- the status page --------------------------------------------------------
+ */
+
+static void
+serve_page(struct admin *a, struct evhttp_request *req)
+{
+	struct evbuffer *body = evbuffer_new();
+
+	if (body == NULL || evbuffer_add_reference(body, status_page,
+				status_page_len, NULL, NULL) != 0) {
+		reply_failed(a, req);
+	} else {
+		admin_header(req, "Content-Type", "text/html; charset=utf-8");
+		admin_header(req, "Content-Security-Policy", a->page_policy);
+		admin_reply(a, req, HTTP_OK, "OK", body);
+	}
+	if (body != NULL)
+		evbuffer_free(body);
+}
+
 const struct admin_page admin_pages[] = {
+    {"/", serve_page},
     {"/api/denied", serve_denied},
     {"/api/status", serve_status},
     {"/healthz", serve_health},

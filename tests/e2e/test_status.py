@@ -185,3 +185,31 @@ def test_names_of_a_service_are_admitted_by_the_configuration(gateway):
     assert told("evil.example") == told("sekisho.egress.svc.evil") == 421
     gateway.reload({"admin.names": "none"})
     assert told(service) == 421
+
+
+def test_every_answer_is_guarded(gateway):
+    """No sniffing, no framing, no script but the page's own."""
+    for path, method, status_code in [
+            ("/", "GET", 200), ("/", "HEAD", 200), ("/metrics", "GET", 200),
+            ("/healthz", "GET", 200), ("/readyz", "GET", 200),
+            ("/api/status", "GET", 200), ("/api/denied", "GET", 200),
+            ("/api/denied?format=ini", "HEAD", 200),
+            ("/api/denied?x=1", "GET", 400), ("/nothing", "GET", 404),
+            ("/", "POST", 405), ("/api/denied", "DELETE", 405)]:
+        page = see.get(gateway, path, method)
+        assert page.status == status_code, (method, path)
+        head = page.headers
+        assert head["x-content-type-options"] == "nosniff"
+        assert head["x-frame-options"] == "DENY"
+        assert head["referrer-policy"] == "no-referrer"
+        assert head["cross-origin-resource-policy"] == "same-origin"
+        assert head["cache-control"] == "no-store"
+        policy = head["content-security-policy"]
+        assert policy.startswith("default-src 'none'; ")
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy and "http:" not in policy
+        assert ("script-src 'sha256-" in policy) == (
+            path == "/" and status_code == 200), policy
+        if method == "HEAD":
+            assert page.body == b"" and int(head["content-length"]) > 0
+    assert see.get(gateway, "/", host="evil.example").status == 421

@@ -3,36 +3,45 @@
 chromium-driver) with nothing but the standard library."""
 import base64
 import contextlib
+import http.client
 import json
 import os
 import re
+import socket
 import subprocess
 import tempfile
-import urllib.request
 
 START_S = 60
 CALL_S = 60
 
 
 class Browser:
-    def __init__(self, base):
-        self.base = base
+    """port: the driver's; connect(address, port) makes the sockets to it, as
+    it may run in a network namespace."""
+
+    def __init__(self, port, connect):
+        self.port, self.connect = port, connect
         answer = self._call(
             "POST", "/session", {"capabilities": {"alwaysMatch": OPTIONS}}
         )
         self.path = "/session/" + answer["sessionId"]
 
     def _call(self, method, path, body=None):
-        request = urllib.request.Request(
-            self.base + path,
-            method=method,
-            data=None if body is None else json.dumps(body).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        # The driver is on loopback: no proxy of the environment.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=CALL_S) as answer:
-            return json.load(answer)["value"]
+        http_call = http.client.HTTPConnection("127.0.0.1", self.port)
+        with contextlib.closing(http_call):
+            http_call.sock = self.connect("127.0.0.1", self.port)
+            http_call.sock.settimeout(CALL_S)
+            http_call.request(
+                method,
+                path,
+                body=None if body is None else json.dumps(body),
+                headers={"Content-Type": "application/json"},
+            )
+            answer = http_call.getresponse()
+            value = json.load(answer)["value"]
+        if answer.status != 200:
+            raise RuntimeError(f"{method} {path}: {value}")
+        return value
 
     def call(self, method, path, body=None):
         return self._call(method, self.path + path, body)
@@ -73,8 +82,10 @@ class Browser:
                 urls.append(message["params"]["request"]["url"])
         return urls
 
-    def screenshot(self, path):
+    def screenshot(self, path, height=None):
+        """Of the whole page, or of so many pixels at its top."""
         size = self.devtools("Page.getLayoutMetrics")["cssContentSize"]
+        size["height"] = height or size["height"]
         shot = self.devtools(
             "Page.captureScreenshot",
             captureBeyondViewport=True,
@@ -103,11 +114,16 @@ OPTIONS = {
 }
 
 
+def connect_here(address, port):
+    return socket.create_connection((address, port))
+
+
 @contextlib.contextmanager
-def running():
-    """A browser, closed at the end whatever happens."""
+def running(popen=subprocess.Popen, connect=connect_here):
+    """A browser, closed at the end whatever happens; popen and connect put it
+    into a network namespace."""
     with tempfile.TemporaryDirectory() as home:
-        driver = subprocess.Popen(
+        driver = popen(
             ["chromedriver", "--port=0"],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -121,7 +137,7 @@ def running():
                     break
             else:
                 raise RuntimeError("chromedriver did not start")
-            browser = Browser(f"http://127.0.0.1:{match[1]}")
+            browser = Browser(int(match[1]), connect)
             try:
                 yield browser
             finally:

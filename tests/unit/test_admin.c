@@ -269,8 +269,8 @@ test_metrics_page(void **state)
 static void
 test_unknown_paths(void **state)
 {
-	static const char *const paths[] = {"/", "/metric", "/metrics/",
-	    "/healthz/..", "/api", "/%68ealthz", "*"};
+	static const char *const paths[] = {"/index.html", "/metric",
+	    "/metrics/", "/healthz/..", "/api", "/%68ealthz", "*"};
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
 		char request[256];
