@@ -73,13 +73,14 @@ class Gateway:
         self.process = subprocess.Popen(
             ["unshare", "--mount", "sh", "-c", script, "sh", *command],
             stdout=subprocess.PIPE, text=True)
-        self.port = self._ready()
+        self.port, self.admin_port = self._ready()
 
     def _ready(self):
         for line in self.process.stdout:
             if line.startswith("event=ready"):
-                address = line.split("listeners=")[1].split()[0]
-                return int(address.rsplit(":", 1)[1])
+                words = dict(w.partition("=")[::2] for w in line.split())
+                return [int(words[name].rsplit(":", 1)[1])
+                        for name in ("listeners", "admin")]
         raise SystemExit("the gateway did not start")
 
     def pid(self):
