@@ -31,6 +31,10 @@ enum config_sni {
 	SNI_OFF,
 	SNI_AS_TUNNEL /* of a host: tunnel.sni holds */
 };
+enum config_mode {
+	MODE_ENFORCE,
+	MODE_REPORT
+};
 enum config_log_format {
 	LOG_JSON,
 	LOG_LOGFMT
@@ -144,6 +148,7 @@ struct config {
 		unsigned features;   /* bits of enum feature */
 		char *allowlist_dir; /* NULL: built in */
 		struct config_strings sets, extra;
+		enum config_mode mode;
 		unsigned workers; /* 0: auto */
 		char *user;       /* NULL: stay */
 		bool watch_files;

@@ -33,6 +33,12 @@ static const struct config_word families[] = {
     {NULL, 0},
 };
 
+static const struct config_word modes[] = {
+    {"enforce", MODE_ENFORCE},
+    {"report", MODE_REPORT},
+    {NULL, 0},
+};
+
 static const struct config_word sni_modes[] = {
     {"verify", SNI_VERIFY},
     {"require-tls", SNI_REQUIRE_TLS},
@@ -90,7 +96,10 @@ const struct config_key config_table[] = {
     {KEY("gateway", "extra", gateway.extra), .type = &config_paths,
 	.word = "none", .fallback = "none",
 	.help = "allowlist files of your own"},
-    NOT_YET("gateway", "mode"),
+    {KEY("gateway", "mode", gateway.mode), .type = &config_choice,
+	.words = modes, .fallback = "enforce",
+	.help = "report: let names and ports that are on no list through all "
+		"the same, log and count them"},
     {KEY("gateway", "workers", gateway.workers), .type = &config_count,
 	.min = 1, .max = CONFIG_WORKERS_MAX, .word = "auto", .fallback = "auto",
 	.restart = true,

@@ -185,8 +185,8 @@ print_allowed(const struct config *c, const struct policy *p,
 }
 
 static void
-print_denied(const struct policy *p, const struct policy_decision *d,
-    const struct endpoint *e, FILE *out)
+print_denied(const struct config *c, const struct policy *p,
+    const struct policy_decision *d, const struct endpoint *e, FILE *out)
 {
 	char detail[POLICY_DETAIL_MAX], advice[POLICY_ADVICE_MAX];
 	size_t len = policy_advice(p, d, e, advice);
@@ -203,6 +203,10 @@ print_denied(const struct policy *p, const struct policy_decision *d,
 	(void)fwrite(advice, 1, len, out);
 	if (len > 0 && advice[len - 1] != '\n')
 		(void)fputc('\n', out);
+	if (c->gateway.mode == MODE_REPORT)
+		(void)fputs("but: it is let through, logged and counted "
+			    "(gateway.mode = report)\n",
+		    out);
 }
 
 static void
@@ -243,6 +247,6 @@ explain(const struct config *c, const struct policy *p, const char *target,
 	if (d.why == OUTCOME_OK)
 		print_allowed(c, p, &d, &e, out);
 	else
-		print_denied(p, &d, &e, out);
+		print_denied(c, p, &d, &e, out);
 	return d.why == OUTCOME_OK;
 }

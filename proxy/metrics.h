@@ -102,6 +102,7 @@ enum {
 
 struct worker_metrics {
 	counter requests[OUTCOME_COUNT];
+	counter let_through_host, let_through_port;  /* by report mode */
 	counter tunnels_active;                      /* a gauge */
 	counter listener_tunnels[METRICS_LISTENERS]; /* the same by listener */
 	counter bytes_up, bytes_down;

@@ -113,6 +113,23 @@ add_reloads(struct page *p)
 }
 
 static void
+add_report_mode(struct page *p)
+{
+	static const char name[] = "sekisho_let_through_total";
+
+	add_head(p, "sekisho_report_mode", "gauge",
+	    "1: gateway.mode is report, and the list is not enforced.");
+	add(p, "sekisho_report_mode %d\n", p->src->report_mode);
+	add_head(p, name, "counter",
+	    "Requests that gateway.mode = report has let through, by what they "
+	    "would have been refused as.");
+	add(p, "%s{outcome=\"denied_host\"} %" PRIu64 "\n", name,
+	    sum_at(p, offsetof(struct worker_metrics, let_through_host)));
+	add(p, "%s{outcome=\"denied_port\"} %" PRIu64 "\n", name,
+	    sum_at(p, offsetof(struct worker_metrics, let_through_port)));
+}
+
+static void
 add_requests(struct page *p)
 {
 	static const char name[] = "sekisho_requests_total";
@@ -415,6 +432,7 @@ metrics_text_add(struct evbuffer *out, const struct metrics_source *src)
 	    "allowlist.",
 	    sum_at(&p, requests + OUTCOME_DENIED_HOST * sizeof(counter)) +
 		sum_at(&p, requests + OUTCOME_DENIED_PORT * sizeof(counter)));
+	add_report_mode(&p);
 	add_dns(&p);
 	add_warm(&p);
 	add_counter(&p, "sekisho_log_dropped_total", "Access log lines lost.",

@@ -31,6 +31,7 @@ struct metrics_source {
 	const char *const *listeners; /* names, in the configuration's order */
 	const size_t *listener_slots; /* where each counts; NULL: in order */
 	size_t listener_count;
+	bool report_mode; /* gateway.mode */
 	uint64_t reloads, reload_failures;
 	uint64_t last_reload_unix_ns; /* of the last good one, or the start */
 	const struct access_log *log; /* NULL: none */

@@ -300,6 +300,7 @@ serve_show_config(struct server *s)
 	free(s->listener_slots);
 	s->listener_names = names;
 	s->listener_slots = slots;
+	m->report_mode = c->gateway.mode == MODE_REPORT;
 	m->rules = policy_rules(c->policy, &m->rule_count);
 	m->listeners = names;
 	m->listener_slots = slots;
@@ -368,7 +369,18 @@ serve_print_served(const struct server *s, FILE *out)
 	(void)fputs(" regions=", out);
 	for (size_t i = 0; i < regions; i++)
 		(void)fprintf(out, "%s%s", i > 0 ? "," : "", region[i]);
-	(void)fprintf(out, " endpoints=%zu", endpoints);
+	(void)fprintf(out, " endpoints=%zu%s", endpoints,
+	    s->config->gateway.mode == MODE_REPORT ? " mode=report" : "");
+}
+
+void
+serve_warn_of_mode(const struct server *s)
+{
+	if (s->config->gateway.mode == MODE_REPORT)
+		log_warn("not_enforced",
+		    "key=gateway.mode reason=\"report mode: names and ports "
+		    "that are on no list are let through; what would have been "
+		    "denied is at /api/denied and in the access log\"");
 }
 
 /* For whoever waits for the gateway; not a matter of the log's level. */
@@ -494,6 +506,7 @@ serve(const struct config_sources *sources, struct config *config,
 	config->policy = policy;
 	ok = start(&s);
 	if (ok) {
+		serve_warn_of_mode(&s);
 		say_ready(&s);
 		ok = serve_notify_ready(&s);
 	}

@@ -84,6 +84,8 @@ struct server {
 /* Has the credentials' threads run when c asks for any. False after a log line.
  */
 bool serve_make_auth(struct server *s, const struct config *c) MUST_CHECK;
+/* A log line when the configuration in force does not enforce the list. */
+void serve_warn_of_mode(const struct server *s);
 /* Shows s->config to the metrics page. False when out of memory. */
 bool serve_show_config(struct server *s) MUST_CHECK;
 /* Adds an event of this descriptor or signal. */

@@ -132,6 +132,7 @@ finish(struct server *s)
 	(void)policy_rules(s->config->policy, &endpoints);
 	(void)config_restart_keys(s->first, s->config, on_restart_key, NULL);
 	serve_notify_reloaded(s);
+	serve_warn_of_mode(s);
 	log_info("reloaded", "endpoints=%zu listeners=%zu", endpoints,
 	    s->config->listener_count);
 }

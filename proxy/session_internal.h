@@ -48,13 +48,16 @@ struct session {
 	struct intake *intake;           /* client bytes that wait; else NULL */
 	struct auth_check *check;        /* SESSION_HEAD: of its credentials */
 	struct transparent *transparent; /* at an sni listener; else NULL */
-	const char *user;        /* who it is, by them; of door's realm */
-	struct config *config;   /* the one it began with; held */
-	const struct rule *rule; /* of config's policy; set once admitted */
+	const char *user;      /* who it is, by them; of door's realm */
+	struct config *config; /* the one it began with; held */
+	/* Of config's policy; set once admitted, but for a target that
+	 * gateway.mode = report lets through. */
+	const struct rule *rule;
+	enum outcome reported; /* as what it would have been refused; or ok */
 	const struct config_host *host; /* of config: the target's own, or NULL
 					 */
-	struct hostname *name; /* when rule is a suffix: what it stands for */
-	struct hostname *sni;  /* when it is not the target's name */
+	struct hostname *name;          /* unless rule has it: the target's */
+	struct hostname *sni;           /* when it is not the target's name */
 	struct ip_endpoint client, upstream;
 	struct span asked; /* the target as sent; valid only while refusing */
 	/* Loop times. phase: when the state in hand began. */
@@ -223,9 +226,9 @@ void session_report_begin(struct session *s);
 /* Log and metrics of an end after which no refusal was sent. */
 void session_report_end(
     struct session *s, enum outcome why, const char *detail);
-/* Puts the target in hand (asked, port) into the denied table. let_through: it
- * was not refused, as the gateway only reports. */
-void session_note_denied(struct session *s, enum outcome why, bool let_through);
+/* Metrics and denied table of a target that gateway.mode = report lets through,
+ * though it is why; its log line will say so too. */
+void session_note_let_through(struct session *s, enum outcome why);
 /* Log, metrics and denied table of a refusal. */
 void session_report_refusal(
     struct session *s, enum outcome why, struct span detail);

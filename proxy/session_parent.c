@@ -55,9 +55,9 @@ refuse_failed(struct session *s, const char *reason, const char *more)
 		text_char(&t, ')');
 	}
 	session_refuse(s, OUTCOME_PARENT_FAILED, span_of(t.buf, t.len),
-	    span_str("The allowlist admits this; the parent proxy of "
-		     "upstream.parent does not answer as a proxy: check its "
-		     "address and port, and that the gateway may reach it.\n"));
+	    span_str("The parent proxy of upstream.parent does not answer as "
+		     "a proxy: check its address and port, and that the "
+		     "gateway may reach it.\n"));
 }
 
 void
@@ -89,9 +89,9 @@ advice_for(unsigned status)
 		       "password in upstream.parent_password_file, on the "
 		       "gateway.\n";
 	if (status == 403)
-		return "The allowlist admits this, the parent proxy does not: "
+		return "The gateway admits this, the parent proxy does not: "
 		       "ask its owner to allow this host and port.\n";
-	return "The allowlist admits this; ask the owner of the parent proxy "
+	return "The gateway admits this; ask the owner of the parent proxy "
 	       "what its answer means.\n";
 }
 

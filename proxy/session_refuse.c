@@ -201,12 +201,13 @@ refuse_by_policy(struct session *s, const struct policy_decision *d,
 	    span_of(advice, advice_len));
 }
 
-/* Remembers what was admitted. False: out of memory. */
+/* Remembers what was admitted; rule is NULL in report mode alone. False: out of
+ * memory. */
 static bool
 keep_target(
     struct session *s, const struct rule *rule, const struct endpoint *target)
 {
-	if (rule->entry->suffix) {
+	if (rule == NULL || rule->entry->suffix) {
 		s->name = malloc(sizeof(*s->name));
 		if (s->name == NULL)
 			return false;
@@ -239,7 +240,8 @@ session_admit(struct session *s, const struct endpoint *target)
 	why = session_is_welcome(s) ? judge_load(s) : OUTCOME_DENIED_CLIENT;
 	if (why == OUTCOME_OK) {
 		d = policy_decide(s->config->policy, target);
-		if (d.why != OUTCOME_OK) {
+		if (d.why != OUTCOME_OK &&
+		    s->config->gateway.mode == MODE_ENFORCE) {
 			refuse_by_policy(s, &d, target);
 			return false;
 		}
@@ -250,6 +252,8 @@ session_admit(struct session *s, const struct endpoint *target)
 		why = OUTCOME_INTERNAL_ERROR;
 	if (why != OUTCOME_OK)
 		session_refuse_request(s, why, span_of(NULL, 0));
+	else if (d.why != OUTCOME_OK)
+		session_note_let_through(s, d.why);
 	return why == OUTCOME_OK;
 }
 
@@ -257,8 +261,10 @@ session_admit(struct session *s, const struct endpoint *target)
  * ----------------------------------- */
 
 static const char *
-upstream_advice(enum outcome why)
+upstream_advice(const struct session *s, enum outcome why)
 {
+	if (s->reported != OUTCOME_OK)
+		return ""; /* what follows speaks of a name on the list */
 	if (why == OUTCOME_DNS_NXDOMAIN || why == OUTCOME_DNS_ERROR ||
 	    why == OUTCOME_DNS_TIMEOUT)
 		return "The name is on the allowlist, but the gateway's DNS "
@@ -308,7 +314,7 @@ session_refuse_upstream(struct session *s, enum outcome why, const char *detail)
 		text_char(&t, ')');
 	}
 	session_refuse(
-	    s, why, span_of(t.buf, t.len), span_str(upstream_advice(why)));
+	    s, why, span_of(t.buf, t.len), span_str(upstream_advice(s, why)));
 }
 
 /* --- no place at all

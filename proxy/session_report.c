@@ -4,7 +4,13 @@
 #include <time.h>
 
 #include "core/log.h"
+#include "core/response.h"
+#include "core/text.h"
 #include "session_internal.h"
+
+enum {
+	REPORTED_MAX = POLICY_DETAIL_MAX + RESPONSE_DETAIL_MAX + 64,
+};
 
 uint64_t
 clock_unix_ns(void)
@@ -18,7 +24,7 @@ clock_unix_ns(void)
 const struct hostname *
 session_target(const struct session *s)
 {
-	assert(s->rule != NULL);
+	assert(s->rule != NULL || s->name != NULL);
 	return s->name != NULL ? s->name : &s->rule->entry->host;
 }
 
@@ -55,21 +61,22 @@ session_door(const struct session *s)
 void
 session_count_connect(struct session *s, enum outcome why)
 {
-	struct endpoint_metrics *e = session_endpoint(s);
-
 	histogram_add(&s->gate->metrics->connect_time, s->connect_ns);
-	if (why == OUTCOME_OK)
-		histogram_add(&e->connect, s->connect_ns);
+	if (why == OUTCOME_OK && s->rule != NULL)
+		histogram_add(&session_endpoint(s)->connect, s->connect_ns);
 }
 
 void
 session_count_setup(struct session *s)
 {
 	struct worker_metrics *m = s->gate->metrics;
-	struct endpoint_metrics *e = session_endpoint(s);
+	struct endpoint_metrics *e;
 
 	histogram_add(&m->setup_time, s->established_ns - s->accepted_ns);
 	metrics_tunnel_began(m, session_door(s));
+	if (s->rule == NULL)
+		return;
+	e = session_endpoint(s);
 	counter_add(&e->tunnels, 1);
 	counter_add(&e->active, 1);
 	if (!s->via_parent)
@@ -87,7 +94,7 @@ static void
 fill_target(struct access_record *r, const struct session *s)
 {
 	r->port = s->port;
-	if (s->rule == NULL) {
+	if (s->rule == NULL && s->name == NULL) {
 		r->host = s->asked;
 		r->sni = session_is_sni(s) ? s->asked : r->sni;
 		return;
@@ -112,6 +119,28 @@ protocol_of(const struct session *s)
 	if (session_is_sni(s))
 		return "sni";
 	return s->socks != SOCKS_NOT ? "socks5" : "connect";
+}
+
+/* "report mode: denied_host: …", and behind it detail. */
+static struct span
+add_reported(const struct session *s, struct span detail, char *buf)
+{
+	char denial[POLICY_DETAIL_MAX];
+	struct endpoint target = {.host = *s->name, .port = s->port};
+	const struct policy *policy = s->config->policy;
+	struct policy_decision d = policy_decide(policy, &target);
+	struct text t = text_in(buf, REPORTED_MAX);
+
+	text_str(&t, "report mode: ");
+	text_str(&t, outcome_token(s->reported));
+	text_str(&t, ": ");
+	text_add(
+	    &t, span_of(denial, policy_detail(policy, &d, &target, denial)));
+	if (detail.len > 0) {
+		text_str(&t, "; ");
+		text_add(&t, detail);
+	}
+	return span_of(buf, t.len);
 }
 
 /* 0: the client was sent none. */
@@ -149,8 +178,11 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	    .bytes_down =
 		tunnel && over ? s->tunnel.upstream.bytes : ACCESS_ABSENT,
 	    .detail = session_sni_detail(s, detail, more)};
+	char reported[REPORTED_MAX];
 
 	fill_target(&r, s);
+	if (s->reported != OUTCOME_OK)
+		r.detail = add_reported(s, r.detail, reported);
 	access_log_write(s->gate->ring, &r);
 }
 
@@ -158,14 +190,17 @@ static void
 count_tunnel(struct session *s)
 {
 	struct worker_metrics *m = s->gate->metrics;
-	struct endpoint_metrics *e = session_endpoint(s);
+	struct endpoint_metrics *e;
 
 	metrics_tunnel_ended(m, session_door(s));
+	histogram_add(
+	    &m->duration, loop_now(s->gate->relay.loop) - s->established_ns);
+	if (s->rule == NULL)
+		return;
+	e = session_endpoint(s);
 	counter_sub(&e->active, 1);
 	counter_add(&e->bytes_up, s->tunnel.client.bytes);
 	counter_add(&e->bytes_down, s->tunnel.upstream.bytes);
-	histogram_add(
-	    &m->duration, loop_now(s->gate->relay.loop) - s->established_ns);
 }
 
 /* The resolver counts for itself; what it has counted is made visible here. */
@@ -227,8 +262,9 @@ session_report_end(struct session *s, enum outcome why, const char *detail)
 	    s, why, detail != NULL ? span_str(detail) : span_of(NULL, 0));
 }
 
-void
-session_note_denied(struct session *s, enum outcome why, bool let_through)
+/* Puts the target in hand (asked, port) into the denied table. */
+static void
+note_denied(struct session *s, enum outcome why, bool let_through)
 {
 	const struct denied_event e = {.host = s->asked,
 	    .port = s->port,
@@ -239,6 +275,18 @@ session_note_denied(struct session *s, enum outcome why, bool let_through)
 
 	if (s->gate->denied != NULL)
 		denied_note(s->gate->denied, &e);
+}
+
+void
+session_note_let_through(struct session *s, enum outcome why)
+{
+	struct worker_metrics *m = s->gate->metrics;
+
+	s->reported = why;
+	counter_add(why == OUTCOME_DENIED_PORT ? &m->let_through_port
+					       : &m->let_through_host,
+	    1);
+	note_denied(s, why, true);
 }
 
 static bool
@@ -252,7 +300,7 @@ void
 session_report_refusal(struct session *s, enum outcome why, struct span detail)
 {
 	if (is_about_target(why))
-		session_note_denied(s, why, false);
+		note_denied(s, why, false);
 	count_end(s, why);
 	write_record(s, why, detail);
 }

@@ -39,6 +39,7 @@ add_gateway(struct json_out *j, const struct status_source *src)
 		json_str(j, "not_ready", src->not_ready);
 	else
 		json_null(j, "not_ready");
+	json_str(j, "mode", src->metrics->report_mode ? "report" : "enforce");
 	json_u64(j, "workers", src->metrics->worker_count);
 	json_time(j, "config_since", src->metrics->last_reload_unix_ns);
 	json_u64(j, "reloads", src->metrics->reloads);
@@ -155,6 +156,8 @@ add_totals(struct json_out *j, const struct status_source *src)
 	json_u64(j, "bytes_down", SUM(m, bytes_down));
 	json_u64(j, "denied_names", src->denied->count);
 	json_u64(j, "denied_names_forgotten", src->denied->forgotten);
+	json_u64(j, "let_through",
+	    SUM(m, let_through_host) + SUM(m, let_through_port));
 	json_u64(j, "log_lines_lost",
 	    m->log != NULL ? access_log_dropped(m->log) : 0);
 	add_wait(j, "connect_p50_ms", histogram_quantile(connect, 0.5));

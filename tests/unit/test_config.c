@@ -89,6 +89,7 @@ defaults_are_the_contract(void **state)
 	    {"gateway", "allowlist_dir", "built in"},
 	    {"gateway", "sets", "none"},
 	    {"gateway", "extra", "none"},
+	    {"gateway", "mode", "enforce"},
 	    {"gateway", "workers", "auto"},
 	    {"gateway", "user", "none"},
 	    {"listener main", "address", "127.0.0.1:3128"},
@@ -198,6 +199,7 @@ static const char *const good_values[][4] = {
 	"/etc/\xe6\x97\xa5"},
     {"gateway", "allowlist_dir = a#b;c", "allowlist_dir", "a#b;c"},
     {"gateway", "allowlist_dir = built in", "allowlist_dir", "built in"},
+    {"gateway", "mode = report", "mode", "report"},
     {"gateway", "workers = 256", "workers", "256"},
     {"gateway", "workers = auto", "workers", "auto"},
     {"gateway", "user = _sekisho", "user", "_sekisho"},
@@ -555,11 +557,11 @@ keys_are_listed_once(void **state)
 	assert_int_equal(fclose(f), 0);
 	for (char *p = text; *p != '\0'; p++)
 		lines += *p == '\n';
-	assert_int_equal(lines, 49);
+	assert_int_equal(lines, 50);
 	assert_non_null(strstr(text, "listener NAME.address\t127.0.0.1:3128\t"
 				     "reloadable\t" LISTEN "\twhere clients"));
 	assert_non_null(strstr(text, "gateway.regions\t(required)\t"));
-	assert_null(strstr(text, "gateway.mode"));
+	assert_non_null(strstr(text, "gateway.mode\tenforce\treloadable\t"));
 	free(text);
 }
 

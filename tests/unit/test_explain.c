@@ -95,6 +95,25 @@ hosts_of_their_own_are_told_of(void **state)
 	    "(host public.ecr.aws.sni = require-tls)\n"));
 }
 
+static void
+report_mode_is_told_of(void **state)
+{
+	struct run r = {
+	    .args = {"--region", "us-1", "--set", "gateway.mode=report",
+		"--explain", "example.com"},
+	    .no_sockets = true,
+	};
+
+	(void)state;
+	run_proxy(&r);
+	assert_string_equal(r.err, "");
+	assert_int_equal(r.exit_code, 1);
+	assert_non_null(strstr(r.out, "denied: example.com:443\n"));
+	assert_non_null(strstr(r.out,
+	    "\nbut: it is let through, logged and counted (gateway.mode = "
+	    "report)\n"));
+}
+
 /* A name that no list knows is a mistake, and says what came nearest. */
 static void
 hosts_must_be_listed(void **state)
@@ -214,6 +233,7 @@ main(void)
 	    cmocka_unit_test(allowed_hosts_name_their_rule),
 	    cmocka_unit_test(hosts_of_their_own_are_told_of),
 	    cmocka_unit_test(hosts_must_be_listed),
+	    cmocka_unit_test(report_mode_is_told_of),
 	    cmocka_unit_test(denied_hosts_say_what_is_near),
 	    cmocka_unit_test(malformed_targets_are_denied),
 	    cmocka_unit_test(sni_mode_is_told),
