@@ -14,8 +14,8 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
-pytest.register_assert_rewrite("drivers", "faults", "tunnels", "lab.diag",
-                               "lab.gateway")
+pytest.register_assert_rewrite("crowd", "drivers", "faults", "tunnels",
+                               "lab.diag", "lab.gateway")
 
 from faults import World  # noqa: E402
 from lab.diag import Diag  # noqa: E402

@@ -4,11 +4,11 @@ nobody notices who need not."""
 
 import os
 import re
-import threading
 
 import pytest
 from lab import dns, facts, wire
 from lab.gateway import wait_for
+from lab.mounted import Mounted, allowlist
 
 RAW = facts.RAW_HOST
 ADMIN = {"admin.address": f"{facts.GATEWAY_INSIDE}:3129"}
@@ -229,73 +229,6 @@ def test_from_one_address_to_all(start_gateway, lab):
         assert ask(gateway, "no.example") == 403
 
 
-class Callers:
-    """Threads that ask without a pause, and note every answer that is none."""
-
-    def __init__(self, gateway, count=2):
-        self._gateway, self._over = gateway, threading.Event()
-        self.failures, self.answers = [], [0] * count
-        self._threads = [threading.Thread(target=self._run, args=(i,))
-                         for i in range(count)]
-
-    def _run(self, i):
-        while not self._over.is_set() and self.answers[i] < 50000:
-            try:
-                status = ask(self._gateway, "no.example")
-                if status != 403:
-                    self.failures.append(status)
-            except (OSError, EOFError) as e:
-                self.failures.append(repr(e))
-            self.answers[i] += 1
-
-    def __enter__(self):
-        for t in self._threads:
-            t.start()
-        return self
-
-    def __exit__(self, *_):
-        self._over.set()
-        for t in self._threads:
-            t.join()
-
-
-def open_many(gateway, listener, count):
-    """Tunnels, each with both ends."""
-    pairs, hello = [], wire.client_hello(RAW)
-    for _ in range(count):
-        near = gateway.connect()
-        assert wire.http_connect(near, RAW).status == 200
-        near.sendall(hello)
-        far, _ = listener.accept()
-        assert wire.read_exact(far, len(hello)) == hello
-        pairs.append((near, far))
-    return pairs
-
-
-def test_a_hundred_reloads_under_load(start_gateway, lab):
-    """200 live tunnels and new clients all the time: none is lost, none is
-    refused."""
-    gateway = start_gateway({"gateway.workers": "2"})
-    with lab.internet.listen(facts.RAW_ADDRESS, 443) as listener:
-        pairs = open_many(gateway, listener, 200)
-        with Callers(gateway) as callers:
-            for i in range(100):
-                other = {"listener b.address": f"{gateway.address}:3143"}
-                gateway.reload(other if i % 2 else {})
-                near, far = pairs[i]
-                near.sendall(b"up")
-                assert wire.read_exact(far, 2) == b"up"
-        assert not callers.failures
-        assert sum(callers.answers) > 100
-        for near, far in pairs:
-            far.sendall(b"down")
-            assert wire.read_exact(near, 4) == b"down"
-            near.close()
-            far.close()
-    assert len(gateway.error_lines("event=reloaded")) == 100
-    assert len(gateway.log_lines(200, event="tunnel", host=RAW)) == 200
-
-
 def test_a_burst_of_signals_ends_in_the_last_configuration(gateway):
     for i in range(20):
         gateway.rewrite({"tunnel.idle_timeout": f"{i + 1}m"})
@@ -307,36 +240,25 @@ def test_a_burst_of_signals_ends_in_the_last_configuration(gateway):
 
 
 def test_mounted_files(start_gateway, lab):
-    """As Kubernetes mounts a ConfigMap: the files are links through ..data,
-    which is swapped."""
-    folder = lab.new_folder("mounted")
-
-    def version(n, *hosts):
-        os.mkdir(f"{folder}/..{n}")
-        with open(f"{folder}/..{n}/own.ini", "w", encoding="ascii") as f:
-            f.write("[list]\nsource = lab\n[own]\n" +
-                    "".join(f"host = {h}\n" for h in hosts))
-        os.symlink(f"..{n}", f"{folder}/..new")
-        os.rename(f"{folder}/..new", f"{folder}/..data")
-
-    version(1, "one.lab.example")
-    os.symlink("..data/own.ini", f"{folder}/own.ini")
+    """As Kubernetes mounts a ConfigMap."""
+    mounted = Mounted(lab.new_folder("mounted"),
+                      own_ini=allowlist("one.lab.example"))
     gateway = start_gateway({"gateway.watch_files": "on",
-                             "gateway.extra": f"{folder}/own.ini"})
+                             "gateway.extra": mounted.path("own.ini")})
     assert ask(gateway, "two.lab.example") == 403
     for n, name in enumerate(("two", "three"), 2):
-        version(n, f"{name}.lab.example")
+        mounted.swap(own_ini=allowlist(f"{name}.lab.example"))
         wait_for(lambda n=name: ask(gateway, f"{n}.lab.example") != 403,
                  "the swap to be seen")
         # The line comes when every worker serves by it: a moment later.
         gateway.error_line_number(n - 1, "event=reloaded")
     # A file beside them is nobody's business.
-    with open(f"{folder}/other", "w", encoding="ascii") as f:
+    with open(mounted.path("other"), "w", encoding="ascii") as f:
         f.write("x")
-    version(4, "broken..name")
+    mounted.swap(own_ini=allowlist("broken..name"))
     gateway.error_line("event=reload_refused")
     assert len(gateway.error_lines("event=reloaded")) == 2
-    version(5, "five.lab.example")
+    mounted.swap(own_ini=allowlist("five.lab.example"))
     wait_for(lambda: ask(gateway, "five.lab.example") != 403,
              "the good one after the bad one")
 
