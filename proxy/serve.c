@@ -205,28 +205,37 @@ make_denied(struct server *s)
 }
 
 static bool
-make_workers(struct server *s)
+make_metrics(struct server *s)
 {
 	size_t endpoints;
 
 	(void)policy_rules(s->config->policy, &endpoints);
-	s->next_slot = endpoints;
-	s->next_listener_slot = s->config->listener_count;
-	for (size_t i = 0; i < s->config->listener_count; i++)
-		s->config->listeners[i].slot = i;
-	s->quota = quota_new(&s->budget, s->config);
-	s->echoes = echoes_new();
 	s->metrics = calloc(s->worker_count, sizeof(struct worker_metrics *));
-	s->workers = calloc(s->worker_count, sizeof(struct worker *));
-	if (s->quota == NULL || s->echoes == NULL || s->metrics == NULL ||
-	    s->workers == NULL || !make_denied(s)) {
-		log_error("start_failed", "reason=\"out of memory\"");
+	s->rule_slots = slots_new();
+	s->door_slots = slots_new();
+	if (s->metrics == NULL || s->rule_slots == NULL ||
+	    s->door_slots == NULL)
 		return false;
-	}
 	for (unsigned i = 0; i < s->worker_count; i++) {
 		s->metrics[i] = worker_metrics_new(endpoints);
 		if (s->metrics[i] == NULL)
 			return false;
+	}
+	return serve_place_counters(s, s->config);
+}
+
+static bool
+make_workers(struct server *s)
+{
+	s->quota = quota_new(&s->budget, s->config);
+	s->echoes = echoes_new();
+	s->workers = calloc(s->worker_count, sizeof(struct worker *));
+	if (s->quota == NULL || s->echoes == NULL || s->workers == NULL ||
+	    !make_metrics(s) || !make_denied(s)) {
+		log_error("start_failed", "reason=\"out of memory\"");
+		return false;
+	}
+	for (unsigned i = 0; i < s->worker_count; i++) {
 		s->workers[i] = make_worker(s, i);
 		if (s->workers[i] == NULL)
 			return false;
@@ -477,6 +486,8 @@ stop(struct server *s)
 	free(s->admin_names);
 	auth_free(s->auth);
 	quota_free(s->quota);
+	slots_free(s->rule_slots);
+	slots_free(s->door_slots);
 	doors_close(&s->doors);
 	free_event(s->term);
 	free_event(s->interrupt);

@@ -22,6 +22,7 @@
 #include "notify.h"
 #include "quota.h"
 #include "serve.h"
+#include "slots.h"
 #include "watch_files.h"
 #include "worker.h"
 
@@ -69,7 +70,8 @@ struct server {
 	/* Of the configuration in force, for the metrics. */
 	const char **listener_names;
 	size_t *listener_slots;
-	size_t next_listener_slot, next_slot; /* never used before */
+	/* Names that have counters: "host:port" of rules, listeners. */
+	struct slots *rule_slots, *door_slots;
 	char host_name[256];
 	const char **admin_names; /* under which admin may be asked for */
 	struct history *history;  /* NULL without admin */
@@ -103,6 +105,9 @@ void serve_notify_stopping(struct server *s);
 void serve_notify_fini(struct server *s);
 
 /* serve_reload.c */
+/* Gives rules and listeners of c their counters: those of before where a name
+ * has had some. False after a log line. */
+bool serve_place_counters(struct server *s, struct config *c) MUST_CHECK;
 bool reload_init(struct server *s) MUST_CHECK;
 /* All or nothing: what is wrong with the new one is logged, and the one in
  * force stays. Goes on when the workers have taken it. */

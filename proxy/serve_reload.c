@@ -59,44 +59,36 @@ read_config(const struct config_sources *sources)
 	return NULL;
 }
 
-/* Counters go on where a name has them already. */
 static bool
-place_rules(struct server *s, struct config *next)
+slot_of_rule(void *arg, const struct allowlist_entry *e, size_t *slot)
 {
-	size_t behind =
-	    policy_keep_slots(next->policy, s->config->policy, s->next_slot);
+	char buf[HOSTNAME_MAX + sizeof("*.:65535")];
+	struct text t = text_in(buf, sizeof(buf));
 
-	for (unsigned i = 0; i < s->worker_count; i++) {
-		if (worker_metrics_grow(s->metrics[i], behind))
-			continue;
+	if (e->suffix)
+		text_str(&t, "*.");
+	text_add(&t, span_of(e->host.text, e->host.len));
+	text_char(&t, ':');
+	text_u64(&t, e->port);
+	return slots_get(arg, span_of(buf, t.len), slot);
+}
+
+bool
+serve_place_counters(struct server *s, struct config *c)
+{
+	bool ok = policy_set_slots(c->policy, slot_of_rule, s->rule_slots);
+
+	for (size_t i = 0; ok && i < c->listener_count; i++)
+		ok = slots_get(s->door_slots, span_str(c->listeners[i].name),
+		    &c->listeners[i].slot);
+	for (unsigned i = 0; ok && i < s->worker_count; i++)
+		ok = worker_metrics_grow(
+		    s->metrics[i], slots_count(s->rule_slots));
+	if (!ok)
 		log_reason("reload_failed",
 		    "no memory for the counters of so many different names "
 		    "since the start; restart");
-		return false;
-	}
-	s->next_slot = behind;
-	return true;
-}
-
-static void
-place_listeners(struct server *s, struct config *next)
-{
-	for (size_t i = 0; i < next->listener_count; i++) {
-		struct config_listener *l = &next->listeners[i];
-		bool known = false;
-
-		for (size_t n = 0; n < s->config->listener_count; n++) {
-			const struct config_listener *was =
-			    &s->config->listeners[n];
-
-			if (strcmp(was->name, l->name) != 0)
-				continue;
-			l->slot = was->slot;
-			known = true;
-		}
-		if (!known)
-			l->slot = s->next_listener_slot++;
-	}
+	return ok;
 }
 
 /* In a worker's thread. */
@@ -223,8 +215,7 @@ prepare(struct server *s)
 	r->next = read_watched(s);
 	if (r->next == NULL)
 		return false;
-	place_listeners(s, r->next);
-	if (place_rules(s, r->next) && serve_make_auth(s, r->next) &&
+	if (serve_place_counters(s, r->next) && serve_make_auth(s, r->next) &&
 	    doors_reopen(&r->doors, &s->doors, r->next) && prepare_workers(s))
 		return true;
 	doors_close(&r->doors);

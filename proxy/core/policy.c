@@ -432,28 +432,14 @@ rule_for_port(const struct policy *p, uint32_t index, uint16_t port)
 	return NULL;
 }
 
-/* The rule of p for the same name and port, or NULL. */
-static const struct rule *
-same_rule(const struct policy *p, const struct allowlist_entry *e)
-{
-	struct span name = span_of(e->host.text, e->host.len);
-	const struct name_table *t = e->suffix ? &p->suffixes : &p->exact;
-	uint32_t first;
-
-	return name_table_get(t, name, name_hash(name), &first)
-		   ? rule_for_port(p, first, e->port)
-		   : NULL;
-}
-
-size_t
-policy_keep_slots(struct policy *p, const struct policy *before, size_t next)
+bool
+policy_set_slots(struct policy *p, policy_slot_fn fn, void *arg)
 {
 	for (size_t i = 0; i < p->rule_count; i++) {
-		const struct rule *was = same_rule(before, p->rules[i].entry);
-
-		p->rules[i].slot = was != NULL ? was->slot : next++;
+		if (!fn(arg, p->rules[i].entry, &p->rules[i].slot))
+			return false;
 	}
-	return next;
+	return true;
 }
 
 /* What the tables know of a name, found in one pass over it. */

@@ -43,7 +43,7 @@ struct rule {
 	size_t index; /* 0 to policy_rule_count() - 1, in the order of
 		       * --print-allowlist */
 	size_t slot;  /* where it counts: its index, but for
-		       * policy_keep_slots() */
+		       * policy_set_slots() */
 };
 
 /* Takes catalog over (also when it fails). NULL after error calls, e.g. for an
@@ -52,11 +52,12 @@ struct policy *policy_new(struct allowlist *catalog,
     const struct policy_selection *sel, allowlist_error_fn error,
     void *arg) MUST_CHECK;
 
-/* Before p is used: rules for a host and port that before has too get the same
- * slot as there, others the next ones from next on. Returns the slot behind the
- * last. */
-size_t policy_keep_slots(
-    struct policy *p, const struct policy *before, size_t next);
+/* Says where the rules for an entry's host and port count; false: it cannot. */
+typedef bool (*policy_slot_fn)(
+    void *arg, const struct allowlist_entry *entry, size_t *slot);
+/* Before p is used: gives each rule its slot. False when fn cannot. */
+bool policy_set_slots(
+    struct policy *p, policy_slot_fn fn, void *arg) MUST_CHECK;
 
 struct policy *policy_ref(struct policy *p);
 void policy_unref(struct policy *p); /* NULL is fine */

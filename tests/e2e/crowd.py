@@ -100,8 +100,9 @@ class Rush:
                 _, clients = await asyncio.wait(
                     clients, return_when=asyncio.FIRST_COMPLETED)
             clients.add(asyncio.create_task(self._client(number)))
-            await asyncio.sleep(
-                max(0, start + number * self._pause - loop.time()))
+            due = asyncio.Event()
+            loop.call_at(start + number * self._pause, due.set)
+            await due.wait()
             clients = {c for c in clients if not c.done()}
         await asyncio.gather(*clients)
         server.close()

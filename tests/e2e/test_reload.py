@@ -156,6 +156,35 @@ def test_counters_go_on(start_gateway):
     assert metric(gateway, name % "a599.lab.example") == 0
 
 
+def test_counters_come_back_with_their_name(start_gateway, lab):
+    gateway = start_gateway(ADMIN)
+    lab.dns.script(RAW, dns.addresses(facts.REFUSING_ADDRESS))
+    assert ask(gateway, RAW) == 502
+    gateway.allow("lab", "other.lab.example")
+    gateway.reload()
+    assert ask(gateway, RAW) == 403
+    gateway.allow("lab", RAW)
+    gateway.reload()
+    assert metric(gateway, f'sekisho_endpoint_tunnels_total{{host="{RAW}",.*'
+                  'outcome="connect_refused"}') == 1
+
+
+def test_listeners_that_come_and_go_are_counted_apart(start_gateway,
+                                                      open_tunnel):
+    """However often: there is room for 32 names."""
+    gateway = start_gateway(ADMIN)
+    both = {f"listener {name}.address": f"{gateway.address}:{port}"
+            for name, port in (("b", 3150), ("c", 3151))}
+    for _ in range(20):
+        gateway.reload(both)
+        gateway.reload({})
+    gateway.reload(both)
+    gateway.port = 3150
+    open_tunnel(gateway)
+    assert [metric(gateway, f'sekisho_tunnels_active{{listener="{name}"}}')
+            for name in ("lab", "b", "c")] == [0, 1, 0]
+
+
 def test_what_takes_a_restart_is_named(gateway):
     gateway.reload({"gateway.workers": "2", "dns.timeout": "1s",
                     "log.format": "logfmt", "tunnel.idle_timeout": "5m"})
