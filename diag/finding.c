@@ -212,3 +212,139 @@ template_fill(struct text *out, const char *template, const struct facts *facts)
 {
 	return fill(out, span_str(template), facts);
 }
+
+/* ---- without a case at hand ---- */
+
+static void show(struct text *out, struct span t);
+
+/* {host_port} as HOST-PORT; a few read better otherwise. */
+static void
+show_key(struct text *out, struct span key)
+{
+	static const char *const words[][2] = {
+	    {"at", "HOST:PORT"},
+	    {"addr", "ADDRESS"},
+	    {"addr_only", "ADDRESS"},
+	    {"ms", "N"},
+	    {"hosts_blank", "HOSTS"},
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (span_is(key, words[i][0])) {
+			text_str(out, words[i][1]);
+			return;
+		}
+	}
+	for (size_t i = 0; i < key.len; i++)
+		text_char(out,
+		    (char)(key.ptr[i] == '_' ? '-' : ascii_upper(key.ptr[i])));
+}
+
+static bool
+is_sentence(struct span s)
+{
+	static const char stop[] = "。";
+	size_t len = sizeof(stop) - 1;
+
+	return s.len > 0 && (s.ptr[s.len - 1] == '.' ||
+				(s.len >= len && memcmp(s.ptr + s.len - len,
+						     stop, len) == 0));
+}
+
+static bool
+is_line_begin(const struct text *out)
+{
+	return out->len == 0 || out->buf[out->len - 1] == '\n';
+}
+
+/* What stands between the braces that open at t.ptr[at]. */
+static struct span
+braced(struct span t, size_t at)
+{
+	return span_of(t.ptr + at + 1, brace_end(t, at + 1) - at - 1);
+}
+
+/* Whether a group {key:text} begins at `at`: not {{, {key} or {!key:text}. */
+static bool
+is_positive(struct span t, size_t at)
+{
+	struct span inner;
+
+	if (at + 1 >= t.len || t.ptr[at] != '{' || t.ptr[at + 1] == '{' ||
+	    t.ptr[at + 1] == '!')
+		return false;
+	inner = braced(t, at);
+	return memchr(inner.ptr, ':', inner.len) != NULL;
+}
+
+/* A group {key:text}, at t.ptr[at]; joined: others like it stand beside it. */
+static void
+show_positive(struct text *out, struct span t, size_t at, bool joined)
+{
+	struct span inner = braced(t, at);
+	const char *colon = memchr(inner.ptr, ':', inner.len);
+	struct span text =
+	    span_of(colon + 1, inner.len - (size_t)(colon + 1 - inner.ptr));
+	bool begins = is_line_begin(out);
+	bool bare = text.len > 0 && text.ptr[0] == '{' &&
+		    brace_end(text, 1) == text.len - 1 &&
+		    memchr(text.ptr, ':', text.len) == NULL;
+
+	if (joined && !begins && !is_sentence(text)) {
+		show(out, text);
+		if (is_positive(t, at + inner.len + 2))
+			text_str(out, " / ");
+	} else if (is_sentence(text) || (begins && !bare)) {
+		show(out, text);
+		if (begins && !is_line_begin(out))
+			text_char(out, '\n');
+	}
+}
+
+/* The group that opens at t.ptr[at]. */
+static void
+show_group(struct text *out, struct span t, size_t at, bool joined)
+{
+	struct span inner = braced(t, at);
+	const char *colon =
+	    inner.len ? memchr(inner.ptr, ':', inner.len) : NULL;
+
+	if (is_positive(t, at))
+		show_positive(out, t, at, joined);
+	else if (colon == NULL)
+		show_key(out, inner);
+	else
+		show(out, span_of(colon + 1,
+			      inner.len - (size_t)(colon + 1 - inner.ptr)));
+}
+
+/* Recursion is as deep as templates nest, which are constants of ours. */
+static void
+show(struct text *out, struct span t)
+{
+	size_t after = SIZE_MAX; /* behind the last group {key:text} */
+
+	for (size_t i = 0; i < t.len; i++) {
+		bool doubled = i + 1 < t.len && t.ptr[i + 1] == t.ptr[i];
+		bool brace = t.ptr[i] == '{' || t.ptr[i] == '}';
+		size_t end;
+
+		if (!brace || doubled) {
+			text_char(out, t.ptr[i]);
+			i += brace && doubled;
+			continue;
+		}
+		end = brace_end(t, i + 1);
+		show_group(out, t, i, after == i || is_positive(t, end + 1));
+		after = is_positive(t, i) ? end + 1 : SIZE_MAX;
+		i = end;
+	}
+}
+
+void
+template_show(struct text *out, const char *template)
+{
+	show(out, span_str(template));
+	while (out->len > 0 && out->buf[out->len - 1] == '\n')
+		out->len--;
+}

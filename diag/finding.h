@@ -95,4 +95,10 @@ const char *fact_get(const struct facts *f, const char *key); /* or NULL */
 bool template_fill(
     struct text *out, const char *template, const struct facts *facts);
 
+/* Appends the template as it reads without a case at hand: {key} as a word in
+ * capitals, {!key:text} as text; {key:text} as text of its own where it begins
+ * a line or is a whole sentence, as one of several where others like it stand
+ * beside it ("x / y"), else left out. */
+void template_show(struct text *out, const char *template);
+
 #endif

@@ -8,6 +8,7 @@
 #include "auth.h"
 #include "check.h"
 #include "gke.h"
+#include "explain_topics.h"
 #include "helm.h"
 #include "list.h"
 #include "webhook.h"
@@ -24,6 +25,7 @@ static const struct command {
 	check_main},
     {"gke", "the firewall rule for the webhook, and whether it is there",
 	gke_main},
+    {"explain", "short pages on what is asked and seen most", explain_main},
     {"helm", "the chart's values for a proxy, or what is wrong with yours",
 	helm_main},
     {"auth", "is the API key accepted, and if not, who refuses it and why",
