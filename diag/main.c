@@ -7,10 +7,11 @@
 
 #include "auth.h"
 #include "check.h"
-#include "gke.h"
 #include "explain_topics.h"
+#include "gke.h"
 #include "helm.h"
 #include "list.h"
+#include "watch.h"
 #include "webhook.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -33,6 +34,7 @@ static const struct command {
     {"list", "the endpoints, in the form that other systems take", list_main},
     {"webhook", "does the admission webhook answer as the API server wants",
 	webhook_main},
+    {"watch", "check for ever, with metrics and reports over HTTP", watch_main},
 };
 
 static void

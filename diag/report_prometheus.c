@@ -2,6 +2,8 @@
  *
  * Prometheus text (exposition format 0.0.4). Labels hold only what plan and
  * code say, never what a peer sent: the number of series is bounded. */
+#include "report_prometheus.h"
+
 #include <inttypes.h>
 
 #include "markup.h"
@@ -14,12 +16,19 @@ struct prom {
 	const struct diagnosis *d;
 };
 
+void
+prometheus_begin(
+    FILE *out, const char *name, const char *type, const char *help)
+{
+	(void)fprintf(out,
+	    "# HELP sekisho_diag_%s %s\n# TYPE sekisho_diag_%s %s\n", name,
+	    help, name, type);
+}
+
 static void
 begin(const struct prom *p, const char *name, const char *help)
 {
-	(void)fprintf(p->out,
-	    "# HELP sekisho_diag_%s %s\n# TYPE sekisho_diag_%s gauge\n", name,
-	    help, name);
+	prometheus_begin(p->out, name, "gauge", help);
 }
 
 static void
@@ -36,27 +45,47 @@ write_label_value(FILE *out, const char *value)
 	}
 }
 
-static void
-label(const struct prom *p, const char *before, const char *name,
-    const char *value)
+void
+prometheus_label(
+    FILE *out, const char *before, const char *name, const char *value)
 {
-	(void)fprintf(p->out, "%s%s=\"", before, name);
-	write_label_value(p->out, value);
-	(void)fputc('"', p->out);
+	(void)fprintf(out, "%s%s=\"", before, name);
+	write_label_value(out, value);
+	(void)fputc('"', out);
 }
 
-/* name{host=…,port=…,region=…,category=…,path=… and the brace left open. */
+void
+prometheus_endpoint(
+    FILE *out, const char *name, const struct prometheus_names *n)
+{
+	(void)fprintf(out, "sekisho_diag_%s", name);
+	prometheus_label(out, "{", "host", n->host);
+	(void)fprintf(out, ",port=\"%u\"", n->port);
+	prometheus_label(out, ",", "region", n->region);
+	prometheus_label(out, ",", "category", n->category);
+	prometheus_label(out, ",", "path", n->path);
+}
+
+struct prometheus_names
+prometheus_names_of(const struct run *run, size_t endpoint)
+{
+	const struct target *t = run->endpoints[endpoint].target;
+
+	return (struct prometheus_names){
+	    .host = t->at.host.text,
+	    .port = t->at.port,
+	    .region = t->region,
+	    .category = t->category,
+	    .path = run->plan->paths[t->path].label,
+	};
+}
+
 static void
 endpoint_labels(const struct prom *p, const char *name, size_t index)
 {
-	const struct target *t = p->run->endpoints[index].target;
+	struct prometheus_names n = prometheus_names_of(p->run, index);
 
-	(void)fprintf(p->out, "sekisho_diag_%s", name);
-	label(p, "{", "host", t->at.host.text);
-	(void)fprintf(p->out, ",port=\"%u\"", (unsigned)t->at.port);
-	label(p, ",", "region", t->region);
-	label(p, ",", "category", t->category);
-	label(p, ",", "path", p->run->plan->paths[t->path].label);
+	prometheus_endpoint(p->out, name, &n);
 }
 
 static void
@@ -110,7 +139,8 @@ write_phases(const struct prom *p)
 			if (t->end != PHASE_DONE)
 				continue;
 			endpoint_labels(p, "phase_seconds", i);
-			label(p, ",", "phase", phase_str((enum phase)c));
+			prometheus_label(
+			    p->out, ",", "phase", phase_str((enum phase)c));
 			(void)fputs("} ", p->out);
 			markup_seconds(p->out, phase_time_ns(t));
 			(void)fputc('\n', p->out);

@@ -17,6 +17,7 @@
 #include "admin_internal.h"
 #include "admin_reserve.h"
 #include "core/log.h"
+#include "core/own_host.h"
 #include "session.h"
 
 enum {
@@ -108,43 +109,10 @@ page_of(const struct evhttp_request *req)
 	return NULL;
 }
 
-/* "name:80" without port and final dot. */
-static struct span
-host_name(const char *host)
-{
-	struct span s = span_of(host, strcspn(host, ":"));
-
-	if (s.len > 0 && host[s.len - 1] == '.')
-		s.len--;
-	return s;
-}
-
-/* "[::1]:80" */
-static bool
-is_bracketed_address(const char *host)
-{
-	const char *end = strchr(host, ']');
-	struct ipaddr addr;
-
-	return host[0] == '[' && end != NULL &&
-	       (end[1] == '\0' || end[1] == ':') &&
-	       ipaddr_parse(&addr, span_of(host + 1, (size_t)(end - host) - 1));
-}
-
 static bool
 is_our_name(const struct admin *a, const char *host)
 {
-	struct span name = host_name(host);
-	struct ipaddr addr;
-
-	if (ipaddr_parse(&addr, name) || is_bracketed_address(host) ||
-	    span_is_nocase(name, "localhost"))
-		return true;
-	for (size_t i = 0; i < a->src.name_count; i++) {
-		if (span_is_nocase(name, a->src.names[i]))
-			return true;
-	}
-	return false;
+	return own_host_is(host, a->src.names, a->src.name_count);
 }
 
 /* Whether every host that the request names is ours. A web browser always
