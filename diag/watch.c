@@ -106,9 +106,10 @@ options_parse(struct watch_options *o, int argc, char **argv,
 	    .tables = {{rows, COUNT(rows), o},
 		check_options_table(&o->check, OPTIONS_WHAT),
 		check_options_table(&o->check, OPTIONS_WAY),
+		check_options_table(&o->check, OPTIONS_NET),
 		check_options_table(&o->check, OPTIONS_KEY),
 		check_options_table(&o->check, OPTIONS_LANG)},
-	    .table_count = 5,
+	    .table_count = 6,
 	};
 	enum options_end end;
 

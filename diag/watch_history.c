@@ -133,22 +133,24 @@ state_of(enum tri reachable)
 	return STATE_UNKNOWN;
 }
 
+/* round: when it was, and the cause. */
 static void
 take_endpoint(struct endpoint_history *e, const struct endpoint_view *view,
-    struct watch_change *c, watch_change_fn changed, void *arg)
+    const struct watch_change *round, watch_change_fn changed, void *arg)
 {
 	enum state now = state_of(view->reachable);
 	struct prometheus_names names = names_of(e);
+	struct watch_change c = *round;
 
 	e->rounds[now]++;
 	if (now == e->state)
 		return;
-	c->names = &names;
-	c->from = state_words[e->state];
-	c->to = state_words[now];
+	c.names = &names;
+	c.from = state_words[e->state];
+	c.to = state_words[now];
 	e->state = now;
-	keep(&e->ring, c);
-	changed(arg, c);
+	keep(&e->ring, &c);
+	changed(arg, &c);
 }
 
 bool
@@ -174,7 +176,6 @@ watch_history_take(struct watch_history *h, const struct run *run,
 	}
 	if (strcmp(verdict, h->verdict) == 0)
 		return true;
-	c.names = NULL;
 	c.from = h->verdict;
 	c.to = verdict;
 	c.cause = "";

@@ -18,6 +18,8 @@ TRAPS = "diag/helm_traps.def"
 STRING = r'"(?:[^"\\]|\\.)*"'
 TEXT = re.compile(rf"T\(\s*((?:{STRING}\s*)+),\s*((?:{STRING}\s*)+)\)")
 JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
+# A text of values alone may have nothing Japanese but its marks.
+MARKS = re.compile("[\u3000-\u303f\uff00-\uffef]")
 LINK = re.compile(r"explain ([A-Za-z0-9_-]+)")
 # A Japanese text of these is a command or a value alone.
 SAME = re.compile(r"^[\x00-\x7f…]*$")
@@ -51,7 +53,8 @@ def judge(path, line, english, japanese, known):
         yield f"{path}:{line}: the English text is not English"
     if english and not japanese:
         yield f"{path}:{line}: there is no Japanese text"
-    elif not JAPANESE.search(japanese) and not SAME.match(japanese):
+    elif not (JAPANESE.search(japanese) or MARKS.search(japanese)
+              or SAME.match(japanese)):
         yield f"{path}:{line}: the Japanese text is not Japanese"
     if japanese == english and english.endswith("."):
         yield f"{path}:{line}: the Japanese text is the English one"
