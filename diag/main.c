@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "auth.h"
+#include "bundle.h"
 #include "check.h"
 #include "explain_topics.h"
 #include "gke.h"
@@ -24,6 +25,8 @@ static const struct command {
 } commands[] = {
     {"check", "is every endpoint reachable from here, and if not, why",
 	check_main},
+    {"bundle", "what a support case needs, in one file, without secrets",
+	bundle_main},
     {"gke", "the firewall rule for the webhook, and whether it is there",
 	gke_main},
     {"explain", "short pages on what is asked and seen most", explain_main},

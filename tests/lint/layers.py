@@ -19,6 +19,7 @@ LIBRARIES = [
     (re.compile(r"^curl/"), "curl"),
     (re.compile(r"^jansson\.h$"), "jansson"),
     (re.compile(r"^yaml\.h$"), "libyaml"),
+    (re.compile(r"^zlib\.h$"), "zlib"),
     (re.compile(r"^cmocka\.h$"), "cmocka"),
     (re.compile(r"^seccomp\.h$"), "libseccomp"),
 ]
@@ -62,6 +63,7 @@ ALONE = {
         "diag/key_secret.c",
         "diag/registry.c",
     },
+    "zlib": {"diag/tar_file.c"},
     "libyaml": {"diag/helm_values.c"},
 }
 
