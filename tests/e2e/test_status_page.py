@@ -185,6 +185,21 @@ def test_draining_is_said(start_gateway, chromium, open_tunnel):
     tunnel.finish()
 
 
+def test_report_mode_is_said(start_gateway, chromium, lab):
+    gateway = start_gateway({**SETTINGS, "gateway.mode": "report"})
+    lab.dns.script("through.example", dns.addresses(facts.RAW_ADDRESS))
+    with lab.internet.listen(facts.RAW_ADDRESS, 443):
+        assert ask(gateway, "through.example") == 200
+    open_page(chromium)
+    assert "not enforced" in chromium.ask(
+        "return document.getElementById('state').innerText")
+    assert "gateway.mode = enforce" in chromium.ask(
+        "return document.getElementById('notes').innerText")
+    row_says(chromium, "denied", "through.example:443", "1 let through",
+             "host = through.example")
+    judge_quiet(chromium)
+
+
 def press(chromium, key, code=0, **more):
     for kind in ("keyDown", "keyUp"):
         chromium.devtools("Input.dispatchKeyEvent", type=kind, key=key,
