@@ -130,6 +130,21 @@ def test_spares_go_to_fixed_addresses(start_gateway, lab):
     assert lab.dns.queries(RAW) == 0
 
 
+def test_clients_that_were_redirected(start_gateway, lab):
+    gateway = start_gateway({"listener.protocols": "sni",
+                             f"{OWN}.addresses": PRIVATE,
+                             f"{OWN}.allow_addresses": PRIVATE})
+    hello = wire.client_hello(RAW)
+    with lab.client.listen(PRIVATE, 443) as listener, \
+            gateway.connect() as sock:
+        sock.sendall(hello)
+        far, _ = listener.accept()
+        with far:
+            assert wire.read_exact(far, len(hello)) == hello
+    assert gateway.log_line(host=RAW)["protocol"] == "sni"
+    assert lab.dns.queries(RAW) == 0
+
+
 def test_names_below_a_suffix(start_gateway, lab):
     gateway = start_gateway()
     name = "a.below.example"

@@ -89,6 +89,19 @@ def test_socks5(start_gateway, off):
     assert gateway.log_line(host=OFF)["detail"].startswith(WOULD)
 
 
+def test_clients_that_were_redirected(start_gateway, off):
+    gateway = start_gateway({**REPORT, "listener.protocols": "sni"})
+    hello = wire.client_hello(OFF)
+    with gateway.connect() as sock:
+        sock.sendall(hello)
+        far, _ = off.accept()
+        with far:
+            assert wire.read_exact(far, len(hello)) == hello
+    line = gateway.log_line(host=OFF)
+    assert line["protocol"] == "sni" and line["detail"].startswith(WOULD)
+    assert let_through(gateway, "denied_host") == 1
+
+
 def test_through_a_parent(start_gateway, lab):
     with lab.parent(parent.always(b"HTTP/1.1 403 Never\r\n\r\n")) as proxy:
         gateway = start_gateway({**REPORT, "upstream.parent": proxy.url})
