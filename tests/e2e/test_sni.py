@@ -311,6 +311,23 @@ def test_parent_proxy(start_gateway, redirect, lab):
     assert line["protocol"] == "sni" and "parent" in line
 
 
+@pytest.mark.gateway({**SNI, "gateway.mode": "report"})
+def test_report_mode(gateway, redirect, lab):
+    """What the list would deny goes through, by its name too."""
+    off = "off.lab.example"
+    lab.dns.script(off, dns.addresses(facts.RAW_ADDRESS))
+    hello = wire.client_hello(off)
+    with lab.internet.listen(facts.RAW_ADDRESS, 443) as listener, \
+            connect(gateway) as sock:
+        sock.sendall(hello)
+        with listener.accept()[0] as far:
+            assert wire.read_exact(far, len(hello)) == hello
+    line = gateway.log_line(event="tunnel")
+    assert line["host"] == line["sni"] == off
+    assert line["detail"].startswith("report mode: denied_host: ")
+    assert line["detail"].endswith(f"sent to {facts.RAW_ADDRESS}:443")
+
+
 @pytest.mark.gateway({**SNI, "upstream.warm": "1",
                       "admin.address": f"{facts.GATEWAY_INSIDE}:3129"})
 def test_spare_connection(gateway, redirect):
