@@ -12,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
+#include "core/ca_bundle.h"
 #include "probe_io.h"
 
 enum {
@@ -155,14 +156,6 @@ tls_layer_configure(struct tls_layer *l, const struct tls_want *want)
 
 /* --- trust ---------------------------------------------------------------- */
 
-static const char *const bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt", /* Debian, Alpine */
-    "/etc/pki/tls/certs/ca-bundle.crt",   /* Red Hat */
-    "/etc/ssl/ca-bundle.pem",             /* SUSE */
-    "/etc/ssl/cert.pem",
-    "/usr/lib/ssl/cert.pem",
-};
-
 static size_t
 count_roots(X509_STORE *store)
 {
@@ -215,6 +208,7 @@ load_roots(
 {
 	const char *file = getenv("SSL_CERT_FILE");
 	const char *dir = getenv("SSL_CERT_DIR");
+	const char *bundle = ca_bundle_find();
 
 	if (options->ca_file != NULL) {
 		load_file(store, v, options->ca_file, "--ca-file");
@@ -228,14 +222,12 @@ load_roots(
 		load_dir(store, v, dir);
 		return;
 	}
-	for (size_t i = 0; i < sizeof(bundles) / sizeof(bundles[0]); i++) {
-		if (access(bundles[i], F_OK) != 0)
-			continue;
-		load_file(store, v, bundles[i], "system");
+	if (bundle != NULL) {
+		load_file(store, v, bundle, "system");
 		return;
 	}
 	(void)snprintf(v->ca_source, sizeof(v->ca_source),
-	    "none found (looked for %s and others)", bundles[0]);
+	    "none found (looked for %s and others)", ca_bundle_usual());
 	v->ca_unreadable = true;
 }
 

@@ -516,6 +516,8 @@ cli_run(struct cli *cli, int argc, char **argv)
 		return CLI_NEXT_EXIT;
 	if (r.command == 0)
 		return CLI_NEXT_SERVE;
+	if (r.command == OPTION_CHECK)
+		config_warnings(cli->config, on_config_error, &blamed);
 	cli->exit_code = flush_stdout(run_command(cli, &r));
 	return CLI_NEXT_EXIT;
 }

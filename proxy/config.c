@@ -553,6 +553,7 @@ config_free(struct config *c)
 	for (size_t i = 0; i < c->listener_count; i++)
 		realm_free(c->listeners[i].realm);
 	name_table_fini(&c->host_table);
+	config_tls_free(c);
 	config_memory_free(c->memory);
 }
 
@@ -572,7 +573,7 @@ config_read_secrets(struct config *c, config_error_fn error, void *arg)
 		l->realm = realm_load(l->credentials, error, arg);
 		ok = ok && l->realm != NULL;
 	}
-	return ok;
+	return config_tls_load(c, error, arg) && ok;
 }
 
 unsigned

@@ -76,6 +76,7 @@ enum config_auth {
 };
 
 struct realm;
+struct ssl_ctx_st; /* OpenSSL's SSL_CTX */
 
 /* What sections with a name of their own begin with. */
 struct config_named {
@@ -102,8 +103,11 @@ struct config_listener {
 	enum config_auth auth;
 	char *credentials;   /* path; NULL without auth */
 	struct realm *realm; /* of credentials; NULL without auth */
-	bool proxy_protocol; /* a PROXY header is required */
-	size_t slot;         /* where its tunnels are counted; set by serve */
+	/* Paths; NULL: none, and TLS is spoken with a certificate only. */
+	char *tls_certificate, *tls_key, *tls_client_ca;
+	struct ssl_ctx_st *tls; /* of these, by config_read_secrets() */
+	bool proxy_protocol;    /* a PROXY header is required */
+	size_t slot; /* where its tunnels are counted; set by serve */
 };
 
 /* [host NAME]: what one name of the list has of its own. NAME is its name in
@@ -122,7 +126,7 @@ struct config_host {
 
 /* A proxy to go through. */
 struct config_parent {
-	bool on;
+	bool on, tls;
 	const char *text;            /* "proxy.corp.example:3128" */
 	const struct hostname *name; /* NULL: address holds its address */
 	struct ip_endpoint address;  /* its port in both cases */
@@ -169,7 +173,9 @@ struct config {
 		uint32_t connect_timeout_ms, attempt_delay_ms;
 		enum config_family family;
 		struct config_parent parent;
-		char *parent_password_file; /* NULL: none */
+		char *parent_password_file;    /* NULL: none */
+		char *parent_ca_file;          /* NULL: the system's */
+		struct ssl_ctx_st *parent_tls; /* by config_read_secrets() */
 		unsigned warm; /* spares per endpoint and worker; 0: off */
 		struct config_prefixes allow_addresses, deny_addresses;
 	} upstream;
@@ -245,11 +251,15 @@ bool config_host_uses(const struct config *c, const struct ipaddr *address);
 size_t config_restart_keys(const struct config *running,
     const struct config *next, config_error_fn fn, void *arg);
 
-/* Reads the files with secrets that the configuration names (credentials): not
- * a part of config_load(), as who asks for a list need not be able to read
- * them. False after error calls ("PATH:LINE: …"). */
+/* Reads the files with secrets that the configuration names (credentials,
+ * certificates and keys): not a part of config_load(), as who asks for a list
+ * need not be able to read them. False after error calls ("PATH:LINE: …"). */
 bool config_read_secrets(
     struct config *c, config_error_fn error, void *arg) MUST_CHECK;
+
+/* What is not wrong and yet worth a word, once the secrets are read: a
+ * certificate that has expired. "FILE:LINE: KEY: warning: …" */
+void config_warnings(const struct config *c, config_error_fn warn, void *arg);
 
 /* The effective configuration: each key with its value, default, source
  * ("default", "FILE:LINE", "--set") and help, as a file that config_load reads

@@ -140,6 +140,7 @@ check_parent(const struct config *c, struct config_report *r)
 	struct place warm = place_of(c, "upstream", "warm", NULL);
 	struct place file =
 	    place_of(c, "upstream", "parent_password_file", NULL);
+	struct place ca = place_of(c, "upstream", "parent_ca_file", NULL);
 	const struct config_parent *p = &c->upstream.parent;
 
 	if (c->upstream.parent_password_file != NULL) {
@@ -150,6 +151,9 @@ check_parent(const struct config *c, struct config_report *r)
 			config_report_key(r, file.at, file.key,
 			    "upstream.parent has a password already");
 	}
+	if (c->upstream.parent_ca_file != NULL && !(p->on && p->tls))
+		config_report_key(r, ca.at, ca.key,
+		    "is not used without upstream.parent = https://...");
 	if (p->on && c->upstream.warm > 0)
 		config_report_key(r, warm.at, warm.key,
 		    "does not go with upstream.parent: a parent's "
@@ -230,6 +234,23 @@ check_auth(const struct config *c, const struct config_listener *l,
 }
 
 static void
+check_tls(const struct config *c, const struct config_listener *l,
+    struct config_report *r)
+{
+	struct place key = place_of(c, "listener", "tls_key", &l->named);
+	struct place ca = place_of(c, "listener", "tls_client_ca", &l->named);
+
+	if (l->tls_certificate != NULL)
+		return;
+	if (l->tls_key != NULL)
+		config_report_key(
+		    r, key.at, key.key, "is not used without tls_certificate");
+	if (l->tls_client_ca != NULL)
+		config_report_key(
+		    r, ca.at, ca.key, "is not used without tls_certificate");
+}
+
+static void
 check_listener(const struct config *c, size_t i, struct config_report *r)
 {
 	const struct config_listener *l = &c->listeners[i];
@@ -270,6 +291,7 @@ config_check(const struct config *c, struct config_report *r)
 		check_listener(c, i, r);
 		check_auth(c, &c->listeners[i], r);
 		check_sni(c, &c->listeners[i], r);
+		check_tls(c, &c->listeners[i], r);
 	}
 	for (size_t i = 0; i < c->host_count; i++)
 		check_host(c, &c->hosts[i], r);

@@ -129,9 +129,18 @@ const struct config_key config_table[] = {
     {LISTENER_KEY("credentials", credentials), .type = &config_path,
 	.word = "none", .fallback = "none",
 	.help = "htpasswd file of the users (bcrypt, yescrypt, SHA-512)"},
-    NOT_YET("listener", "tls_certificate"),
-    NOT_YET("listener", "tls_key"),
-    NOT_YET("listener", "tls_client_ca"),
+    {LISTENER_KEY("tls_certificate", tls_certificate), .type = &config_path,
+	.word = "none", .fallback = "none",
+	.help = "PEM file of the gateway's certificate and its intermediates: "
+		"clients speak TLS"},
+    {LISTENER_KEY("tls_key", tls_key), .type = &config_path, .word = "none",
+	.fallback = "none",
+	.help = "PEM file of the certificate's private key; none: it is in "
+		"tls_certificate"},
+    {LISTENER_KEY("tls_client_ca", tls_client_ca), .type = &config_path,
+	.word = "none", .fallback = "none",
+	.help = "PEM file of authorities: clients need a certificate of one, "
+		"and its subject is the user in the access log"},
     {LISTENER_KEY("proxy_protocol", proxy_protocol), .type = &config_flag,
 	.fallback = "off",
 	.help = "on: the addresses in clients are load balancers, which must "
@@ -185,6 +194,10 @@ const struct config_key config_table[] = {
     {KEY("upstream", "parent_password_file", upstream.parent_password_file),
 	.type = &config_path, .word = "none", .fallback = "none",
 	.help = "file whose first line is the password of the parent's user"},
+    {KEY("upstream", "parent_ca_file", upstream.parent_ca_file),
+	.type = &config_path, .word = "system", .fallback = "system",
+	.help = "PEM file of the authorities that an https:// parent's "
+		"certificate may be of; system: those of the machine"},
     {KEY("upstream", "warm", upstream.warm), .type = &config_count, .max = 64,
 	.word = "off", .fallback = "off", .restart = true,
 	.help = "spare connections per endpoint in use, so that a CONNECT "

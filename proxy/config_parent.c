@@ -91,12 +91,23 @@ take_place(struct config_parent *p, struct span text, struct config_memory *m)
 	return true;
 }
 
+/* Something must follow it. */
+static bool
+take_scheme(struct span *text, const char *scheme)
+{
+	size_t len = strlen(scheme);
+
+	if (text->len <= len ||
+	    !span_is_nocase(span_of(text->ptr, len), scheme))
+		return false;
+	*text = span_of(text->ptr + len, text->len - len);
+	return true;
+}
+
 static bool
 parent_parse(const struct config_key *key, struct span text, void *field,
     struct config_memory *m)
 {
-	static const char scheme[] = "http://";
-	const size_t scheme_len = sizeof(scheme) - 1;
 	struct config_parent *out = field, p = {.on = true};
 	const char *at;
 
@@ -104,10 +115,9 @@ parent_parse(const struct config_key *key, struct span text, void *field,
 		out->on = false;
 		return true;
 	}
-	if (text.len <= scheme_len ||
-	    !span_is_nocase(span_of(text.ptr, scheme_len), scheme))
+	p.tls = take_scheme(&text, "https://");
+	if (!p.tls && !take_scheme(&text, "http://"))
 		return false;
-	text = span_of(text.ptr + scheme_len, text.len - scheme_len);
 	if (text.ptr[text.len - 1] == '/')
 		text.len--;
 	at = memrchr(text.ptr, '@', text.len);
@@ -135,7 +145,7 @@ parent_format(
 	(void)key;
 	if (i > 0 || !p->on)
 		return false;
-	text_str(out, "http://");
+	text_str(out, p->tls ? "https://" : "http://");
 	if (p->user != NULL)
 		text_str(out, p->password != NULL ? "****:****@" : "****@");
 	text_str(out, p->text);
@@ -146,8 +156,9 @@ static void
 parent_expect(const struct config_key *key, struct text *out)
 {
 	text_str(out, key->word);
-	text_str(out, ", or http://[USER[:PASSWORD]@]HOST:PORT, with special "
-		      "characters of USER and PASSWORD percent-encoded");
+	text_str(out, ", or http:// or https:// and "
+		      "[USER[:PASSWORD]@]HOST:PORT, with special characters of "
+		      "USER and PASSWORD percent-encoded");
 }
 
 const struct config_type config_parent_url = {

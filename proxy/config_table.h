@@ -218,6 +218,12 @@ bool config_text_is_plain(struct span text);
 bool config_parent_finish(struct config_parent *p, const char *password_file,
     struct config_memory *m, config_error_fn error, void *arg) MUST_CHECK;
 
+/* Makes ready what the keys of certificates name, and frees it. False after
+ * error calls. */
+bool config_tls_load(
+    struct config *c, config_error_fn error, void *arg) MUST_CHECK;
+void config_tls_free(struct config *c);
+
 /* What needs more than one key to be judged. */
 void config_check(const struct config *c, struct config_report *r);
 

@@ -518,6 +518,7 @@ serve(const struct config_sources *sources, struct config *config,
 	ok = start(&s);
 	if (ok) {
 		serve_warn_of_mode(&s);
+		serve_warn(s.config);
 		say_ready(&s);
 		ok = serve_notify_ready(&s);
 	}

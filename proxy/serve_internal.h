@@ -108,6 +108,8 @@ void serve_notify_fini(struct server *s);
 /* Gives rules and listeners of c their counters: those of before where a name
  * has had some. False after a log line. */
 bool serve_place_counters(struct server *s, struct config *c) MUST_CHECK;
+/* Logs what is not wrong in c and yet worth a word. */
+void serve_warn(const struct config *c);
 bool reload_init(struct server *s) MUST_CHECK;
 /* All or nothing: what is wrong with the new one is logged, and the one in
  * force stays. Goes on when the workers have taken it. */

@@ -27,6 +27,23 @@ log_reason(const char *event, const char *text)
 }
 
 static void
+on_config_warning(void *arg, const char *text)
+{
+	char buf[REASON_MAX];
+	struct text t = text_in(buf, sizeof(buf));
+
+	(void)arg;
+	text_logfmt(&t, span_str(text));
+	log_warn("config_warning", "reason=%s", text_end(&t));
+}
+
+void
+serve_warn(const struct config *c)
+{
+	config_warnings(c, on_config_warning, NULL);
+}
+
+static void
 on_config_error(void *arg, const char *text)
 {
 	(void)arg;
@@ -125,6 +142,7 @@ finish(struct server *s)
 	(void)config_restart_keys(s->first, s->config, on_restart_key, NULL);
 	serve_notify_reloaded(s);
 	serve_warn_of_mode(s);
+	serve_warn(s->config);
 	log_info("reloaded", "endpoints=%zu listeners=%zu", endpoints,
 	    s->config->listener_count);
 }

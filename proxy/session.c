@@ -67,6 +67,7 @@ session_free(void *arg)
 	config_free(s->config);
 	free(s->name);
 	free(s->sni);
+	free(s->subject);
 	free(s);
 	gate->freed(gate->freed_arg);
 }
@@ -82,6 +83,7 @@ session_close(struct session *s, bool reset)
 	timer_clear(s->gate->relay.loop, &s->timer);
 	tunnel_close(&s->tunnel, reset);
 	intake_free(&s->intake);
+	intake_free(&s->heard);
 	if (s->counted)
 		quota_leave(s->gate->quota, &s->client.addr);
 	quota_client_gone(s->gate->quota);
@@ -91,14 +93,15 @@ session_close(struct session *s, bool reset)
 	loop_free_later(s->gate->relay.loop, &s->dying, session_free, s);
 }
 
-/* A client that leaves without a byte (a port check) is not worth a line. */
+/* A client that leaves without a byte, or behind a handshake and nothing else
+ * (a port check), is not worth a line. */
 static bool
 has_spoken(const struct session *s)
 {
 	if (s->state == SESSION_PROXY_HEADER)
 		return s->spoke;
 	return s->state != SESSION_HEAD || s->intake != NULL ||
-	       s->socks != SOCKS_NOT;
+	       s->socks != SOCKS_NOT || session_tls_is_new(s);
 }
 
 void
@@ -137,7 +140,9 @@ session_read_failed(struct session *s, ssize_t n)
 		s->tunnel.client.readable = false;
 		return INTAKE_WAIT;
 	}
-	if (n < 0)
+	if (n < 0 && s->tunnel.client.tls != NULL)
+		session_tls_failed(s);
+	else if (n < 0)
 		session_failed(s, &s->tunnel.client);
 	else
 		session_end(s, OUTCOME_CLIENT_CLOSED, NULL);
@@ -163,13 +168,13 @@ session_read(struct session *s, struct span *all)
 		to = in->data + in->len;
 		room = in->cap - in->len;
 	}
-	n = recv(client->watch.fd, to, room, 0);
+	n = tunnel_end_recv(client, to, room);
 	if (n <= 0)
 		return session_read_failed(s, n);
-	/* A short read has emptied the socket, but for an end or an error that
-	 * was announced already and will not be announced again. */
 	if ((size_t)n < room)
-		client->readable = client->hup || client->error;
+		client->readable = tunnel_end_holds_more(client);
+	if (client->tls != NULL && !session_tls_on_bytes(s))
+		return INTAKE_OVER;
 	if (in != NULL)
 		in->len += (size_t)n;
 	*all = in != NULL ? intake_bytes(in) : span_of(to, (size_t)n);
@@ -249,13 +254,15 @@ static void
 session_on_head_timeout(struct timer *t)
 {
 	struct session *s = session_of_timer(t);
-	struct span none = span_of(NULL, 0);
 
 	/* Nothing sent, nothing answered: a port check that stays on. */
 	if (!has_spoken(s))
 		session_close(s, false);
 	else
-		session_refuse_request(s, OUTCOME_HEADER_TIMEOUT, none);
+		session_refuse_request(s, OUTCOME_HEADER_TIMEOUT,
+		    session_tls_is_new(s)
+			? span_str("the TLS handshake was not done in time")
+			: span_of(NULL, 0));
 }
 
 static void
@@ -611,7 +618,7 @@ session_begin(struct session *s)
 {
 	if (session_is_sni(s))
 		session_sni_begin(s);
-	else
+	else if (s->door->tls == NULL || session_tls_start(s))
 		session_on_head(s);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The session's inside, shared by the files it is made of: session.c (up to the
- * connection), session_tunnel.c (from the 200 on), session_refuse.c (whom it
+ * connection), session_tls.c (TLS to the client), session_tunnel.c (from the
+ * 200 on), session_refuse.c (whom it
  * does not serve, and how it says so) and session_report.c (what it leaves in
  * log and metrics). */
 #ifndef SEKISHO_SESSION_INTERNAL_H
@@ -48,7 +49,10 @@ struct session {
 	struct intake *intake;           /* client bytes that wait; else NULL */
 	struct auth_check *check;        /* SESSION_HEAD: of its credentials */
 	struct transparent *transparent; /* at an sni listener; else NULL */
-	const char *user;      /* who it is, by them; of door's realm */
+	/* Who it is: by good credentials, of door's realm, which judging them
+	 * goes by; and by its certificate. */
+	const char *user;
+	char *subject;
 	struct config *config; /* the one it began with; held */
 	/* Of config's policy; set once admitted, but for a target that
 	 * gateway.mode = report lets through. */
@@ -56,8 +60,9 @@ struct session {
 	enum outcome reported; /* as what it would have been refused; or ok */
 	const struct config_host *host; /* of config: the target's own, or NULL
 					 */
-	struct hostname *name;          /* unless rule has it: the target's */
-	struct hostname *sni;           /* when it is not the target's name */
+	struct intake *heard;  /* SESSION_PARENT: what of the answer was read */
+	struct hostname *name; /* unless rule has it: the target's */
+	struct hostname *sni;  /* when it is not the target's name */
 	struct ip_endpoint client, upstream;
 	struct span asked; /* the target as sent; valid only while refusing */
 	/* Loop times. phase: when the state in hand began. */
@@ -119,6 +124,21 @@ void session_on_request(
 /* The client has named its target in head_len bytes at the head of all. */
 void session_on_target(struct session *s, const struct endpoint *target,
     struct span all, size_t head_len);
+
+/* session_tls.c */
+/* What a session of a TLS listener begins with. False: it has ended. */
+bool session_tls_start(struct session *s) MUST_CHECK;
+/* Bytes have come in through TLS. False: the session has ended. */
+bool session_tls_on_bytes(struct session *s) MUST_CHECK;
+/* A read has failed with errno, in the handshake or later: tells the client and
+ * the log why. The session is over, or lingers. */
+void session_tls_failed(struct session *s);
+/* Whether the client is amid the handshake. */
+bool session_tls_is_new(const struct session *s);
+/* What a client that cannot be answered in TLS yet is told in clear: an alert,
+ * or nothing when it would not be understood. Its TLS ends here. Returns the
+ * length; out has RESPONSE_MAX bytes. */
+size_t session_tls_answer(struct session *s, enum outcome why, char *out);
 
 /* session_auth.c */
 /* Whether the client of a request may go on: there is no auth, or it has shown

@@ -54,6 +54,7 @@ session_on_linger(struct session *s)
 	struct tunnel_end *client = &s->tunnel.client;
 	ssize_t n = RELAY_BUFFER;
 
+	/* Of TLS, too, nothing is read but bytes. */
 	for (int i = 0; i < LINGER_READS && n == RELAY_BUFFER; i++)
 		n = recv(
 		    client->watch.fd, s->gate->relay.buffer, RELAY_BUFFER, 0);
@@ -75,13 +76,14 @@ session_linger(struct session *s)
 	struct tunnel_end *client = &s->tunnel.client;
 
 	session_enter(s, SESSION_LINGER);
+	tls_stream_free(s->tunnel.upstream.tls);
+	s->tunnel.upstream.tls = NULL;
 	watch_close(loop, &s->tunnel.upstream.watch);
 	intake_free(&s->intake);
 	if (s->counted)
 		quota_leave(s->gate->quota, &s->client.addr);
 	s->counted = false;
-	if (shutdown(client->watch.fd, SHUT_WR) != 0 ||
-	    !session_watch_client(s)) {
+	if (tunnel_end_shutdown(client) != 0 || !session_watch_client(s)) {
 		session_close(s, false);
 		return;
 	}
@@ -106,21 +108,19 @@ retry_after_s(enum outcome why)
 		   : 0;
 }
 
+/* In the client's own terms. Returns the length; 0: it has been told, or is not
+ * to be. */
 static size_t
-write_alert(enum outcome why, char *answer)
+write_refusal(struct session *s, const struct refusal *r, char *answer)
 {
-	response_alert((uint8_t *)answer, why);
-	return RESPONSE_ALERT_LEN;
-}
+	const struct tls_stream *tls = s->tunnel.client.tls;
 
-/* In the client's own terms. Returns the length; 0: there are none. */
-static size_t
-write_refusal(const struct session *s, const struct refusal *r, char *answer)
-{
 	if (s->state == SESSION_PROXY_HEADER)
 		return 0;
 	if (session_is_sni(s))
-		return write_alert(r->why, answer);
+		return response_alert(answer, r->why);
+	if (tls != NULL && !tls_stream_is_open(tls))
+		return session_tls_answer(s, r->why, answer);
 	if (s->socks != SOCKS_NOT)
 		return session_socks5_answer(s, r->why, answer);
 	return response_refusal(answer, r);
@@ -142,8 +142,9 @@ session_refuse(
 	timer_clear(s->gate->relay.loop, &s->timer);
 	/* The FIN of session_linger() follows at once: let it ride on the
 	 * answer's last segment. */
-	if (len == 0 || send(s->tunnel.client.watch.fd, answer, len,
-			    MSG_NOSIGNAL | MSG_MORE) < 0)
+	if (s->state == SESSION_PROXY_HEADER ||
+	    tunnel_end_send(&s->tunnel.client, span_of(answer, len), MSG_MORE) <
+		0)
 		session_close(s, false);
 	else
 		session_linger(s);
@@ -327,12 +328,12 @@ session_turn_away(struct gate *gate, const struct config_listener *door, int fd,
 	char answer[RESPONSE_MAX];
 	const struct refusal refusal = {
 	    .why = OUTCOME_LIMIT_REACHED, .retry_after_s = RETRY_AFTER_S};
-	bool sni = (door->protocols & PROTOCOL_SNI) != 0;
-	size_t len = sni ? write_alert(refusal.why, answer)
+	bool tls = door->tls != NULL || (door->protocols & PROTOCOL_SNI) != 0;
+	size_t len = tls ? response_alert(answer, refusal.why)
 			 : response_refusal(answer, &refusal);
 	const struct access_record r = {.unix_ns = clock_unix_ns(),
 	    .why = OUTCOME_LIMIT_REACHED,
-	    .status = sni ? 0 : outcome_status(OUTCOME_LIMIT_REACHED),
+	    .status = tls ? 0 : outcome_status(OUTCOME_LIMIT_REACHED),
 	    .client = *peer,
 	    .listener = span_str(door->name),
 	    .dns_ns = ACCESS_ABSENT,

@@ -158,12 +158,13 @@ write_record(struct session *s, enum outcome why, struct span detail)
 	bool over = why != OUTCOME_OK;
 	bool tunnel = s->established_ns != 0;
 	char more[SNI_DETAIL_MAX];
+	const char *user = s->user != NULL ? s->user : s->subject;
 	struct access_record r = {.unix_ns = clock_unix_ns(),
 	    .tunnel = tunnel,
 	    .why = why,
 	    .status = sent_status(s, why),
 	    .client = s->client,
-	    .user = s->user != NULL ? span_str(s->user) : span_of(NULL, 0),
+	    .user = user != NULL ? span_str(user) : span_of(NULL, 0),
 	    .listener = span_str(s->door->name),
 	    .protocol = protocol_of(s),
 	    .upstream = s->upstream,

@@ -42,7 +42,7 @@ drop(struct session *s, struct span all, size_t len)
 static bool
 answer(struct session *s, const char *data, size_t len)
 {
-	if (send(s->tunnel.client.watch.fd, data, len, MSG_NOSIGNAL) ==
+	if (tunnel_end_send(&s->tunnel.client, span_of(data, len), 0) ==
 	    (ssize_t)len)
 		return true;
 	session_end(s, OUTCOME_CLIENT_RESET, strerrordesc_np(errno));

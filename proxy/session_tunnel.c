@@ -28,13 +28,15 @@ static void session_set_relay_timer(struct session *s);
  */
 
 static void
-session_on_tunnel_ended(struct tunnel *t, enum outcome why, int error_number)
+session_on_tunnel_ended(
+    struct tunnel *t, enum outcome why, int error_number, const char *tls_fault)
 {
-	session_end(session_of_tunnel(t), why,
-	    error_number != 0 && error_number != ECONNRESET &&
-		    error_number != EPIPE
-		? strerrordesc_np(error_number)
-		: NULL);
+	const char *detail = tls_fault;
+
+	if (detail == NULL && error_number != 0 && error_number != ECONNRESET &&
+	    error_number != EPIPE)
+		detail = strerrordesc_np(error_number);
+	session_end(session_of_tunnel(t), why, detail);
 }
 
 static bool
@@ -139,11 +141,10 @@ session_pass(struct session *s, struct span data)
 static void
 session_alert(struct session *s, enum outcome why, const char *detail)
 {
-	uint8_t alert[RESPONSE_ALERT_LEN];
+	char alert[RESPONSE_ALERT_LEN];
+	size_t len = response_alert(alert, why);
 
-	response_alert(alert, why);
-	(void)!send(
-	    s->tunnel.client.watch.fd, alert, sizeof(alert), MSG_NOSIGNAL);
+	(void)!tunnel_end_send(&s->tunnel.client, span_of(alert, len), 0);
 	session_report_end(s, why, detail);
 	session_linger(s);
 }
@@ -243,7 +244,7 @@ session_answer(struct session *s)
 	size_t len = s->socks != SOCKS_NOT
 			 ? session_socks5_answer(s, OUTCOME_OK, answer)
 			 : response_established(answer, &s->upstream);
-	ssize_t n = send(s->tunnel.client.watch.fd, answer, len, MSG_NOSIGNAL);
+	ssize_t n = tunnel_end_send(&s->tunnel.client, span_of(answer, len), 0);
 
 	if (n == (ssize_t)len)
 		return true;
@@ -265,6 +266,8 @@ session_establish(struct session *s)
 	session_report_begin(s);
 	tunnel_init(&s->tunnel, &s->gate->relay, session_on_tunnel_ended,
 	    session_on_half_closed);
+	/* TLS in the tunnel tells its own end. */
+	s->tunnel.lax = redirected || session_sni(s) != SNI_OFF;
 	if (redirected || session_sni(s) == SNI_OFF)
 		session_pass(s, intake_bytes(s->intake));
 	else

@@ -30,6 +30,9 @@ enum {
 	/* When no pipe is left, no more than this is read at a time, as memory
 	 * must keep what a slow reader does not take. */
 	READ_WITHOUT_PIPE = 16 * 1024,
+	/* The same for what goes to TLS, which no pipe can feed: some records
+	 * at a time. */
+	READ_FOR_TLS = 64 * 1024,
 };
 
 struct stash {
@@ -51,9 +54,16 @@ other_end(struct tunnel *t, const struct tunnel_end *e)
 }
 
 static bool
+is_tls(const struct tunnel *t)
+{
+	return t->client.tls != NULL || t->upstream.tls != NULL;
+}
+
+static bool
 has_pending(const struct tunnel_end *e)
 {
-	return e->stash != NULL || (e->pipe != NULL && e->pipe->filled > 0);
+	return e->stash != NULL || e->parting ||
+	       (e->pipe != NULL && e->pipe->filled > 0);
 }
 
 static void
@@ -62,6 +72,26 @@ discard_pending(struct tunnel *t, struct tunnel_end *e)
 	pipe_give_back(&t->relay->pipes, &e->pipe);
 	free(e->stash);
 	e->stash = NULL;
+}
+
+int
+tunnel_end_shutdown(struct tunnel_end *e)
+{
+	if (e->tls != NULL && tls_stream_shutdown(e->tls) != 0)
+		return -1;
+	return shutdown(e->watch.fd, SHUT_WR);
+}
+
+/* A peer that has been sent all there was is told so. */
+static void
+end_tls(struct tunnel_end *e, bool whole)
+{
+	if (e->tls == NULL)
+		return;
+	if (whole)
+		(void)tls_stream_shutdown(e->tls); /* as far as it goes */
+	tls_stream_free(e->tls);
+	e->tls = NULL;
 }
 
 static void
@@ -82,6 +112,8 @@ tunnel_close(struct tunnel *t, bool reset)
 {
 	t->over = true;
 	loop_undefer(&t->again);
+	end_tls(&t->client, !reset && !has_pending(&t->upstream));
+	end_tls(&t->upstream, !reset && !has_pending(&t->client));
 	end_release(t, &t->client, reset);
 	end_release(t, &t->upstream, reset);
 }
@@ -101,7 +133,7 @@ finish(struct tunnel *t, enum outcome why, int error_number)
 	}
 	/* A reset of one side is passed on to the other as what it is. */
 	tunnel_close(t, is_reset(why));
-	t->ended(t, why, error_number);
+	t->ended(t, why, error_number, t->tls_fault);
 	return STEP_OVER;
 }
 
@@ -183,6 +215,8 @@ keep(struct tunnel *t, struct tunnel_end *e, struct span rest)
 {
 	ssize_t n;
 
+	if (other_end(t, e)->tls != NULL)
+		return keep_in_stash(e, rest);
 	if (e->pipe == NULL)
 		e->pipe = pipe_borrow(&t->relay->pipes);
 	if (e->pipe == NULL || e->pipe->capacity < rest.len)
@@ -212,8 +246,8 @@ drain_stash(struct tunnel *t, struct tunnel_end *e, struct tunnel_end *to)
 	struct stash *s = e->stash;
 
 	while (s->sent < s->len) {
-		ssize_t n = send(to->watch.fd, s->data + s->sent,
-		    s->len - s->sent, MSG_NOSIGNAL);
+		ssize_t n = tunnel_end_send(
+		    to, span_of(s->data + s->sent, s->len - s->sent), 0);
 
 		if (n < 0)
 			return send_failed(t, e);
@@ -268,13 +302,30 @@ count_bytes(struct tunnel *t, struct tunnel_end *e, size_t n)
 		t->first_down_ns = now;
 }
 
+/* A FIN in the clear may be anybody's: it is the end only of what tells its
+ * true end itself. */
+static enum step
+tls_failed(struct tunnel *t, struct tunnel_end *e, int error_number)
+{
+	t->tls_fault = tls_stream_fault(e->tls);
+	if (error_number == TLS_STREAM_CUT && t->lax) {
+		note_end(t, e);
+		return STEP_MOVED;
+	}
+	return finish(t,
+	    e == &t->client ? OUTCOME_CLIENT_RESET : OUTCOME_UPSTREAM_RESET,
+	    error_number);
+}
+
 static enum step
 read_failed(struct tunnel *t, struct tunnel_end *e)
 {
-	if (errno != EAGAIN)
-		return end_failed(t, e, errno);
-	e->readable = false;
-	return STEP_BLOCKED;
+	if (errno == EAGAIN) {
+		e->readable = false;
+		return STEP_BLOCKED;
+	}
+	return e->tls != NULL ? tls_failed(t, e, errno)
+			      : end_failed(t, e, errno);
 }
 
 /* The first flight needs no TCP_NODELAY, as nothing unacknowledged is before
@@ -300,8 +351,7 @@ pass_on(struct tunnel *t, struct tunnel_end *e, struct span data)
 
 	if (e == &t->client)
 		make_prompt(t);
-	n = send(to->watch.fd, data.ptr, data.len, MSG_NOSIGNAL);
-
+	n = tunnel_end_send(to, data, 0);
 	if (n < 0) {
 		if (errno != EAGAIN)
 			return take_no_more(t, e, errno);
@@ -314,13 +364,21 @@ pass_on(struct tunnel *t, struct tunnel_end *e, struct span data)
 	return STEP_BLOCKED;
 }
 
+static ssize_t
+room_to_read(const struct tunnel *t)
+{
+	if (is_tls(t))
+		return READ_FOR_TLS;
+	return pipe_can_borrow(&t->relay->pipes) ? RELAY_BUFFER
+						 : READ_WITHOUT_PIPE;
+}
+
 static enum step
 copy_once(struct tunnel *t, struct tunnel_end *e)
 {
 	char *buffer = t->relay->buffer;
-	ssize_t room = pipe_can_borrow(&t->relay->pipes) ? RELAY_BUFFER
-							 : READ_WITHOUT_PIPE;
-	ssize_t n = recv(e->watch.fd, buffer, (size_t)room, 0);
+	ssize_t room = room_to_read(t);
+	ssize_t n = tunnel_end_recv(e, buffer, (size_t)room);
 
 	if (n < 0)
 		return read_failed(t, e);
@@ -333,13 +391,14 @@ copy_once(struct tunnel *t, struct tunnel_end *e)
 		 * that was announced is still to be read; when a FIN was, the
 		 * bytes up to it have been read, and the read that would
 		 * return 0 need not be made. */
-		e->readable = e->error;
-		if (e->hup && !e->error)
+		e->readable =
+		    e->tls != NULL ? tls_stream_is_over(e->tls) : e->error;
+		if (e->hup && !e->error && e->tls == NULL)
 			note_end(t, e);
 	}
 	if (e->unheard)
 		return STEP_MOVED;
-	e->bulk = n >= BULK_AT;
+	e->bulk = n >= BULK_AT && !is_tls(t);
 	count_bytes(t, e, (size_t)n);
 	return pass_on(t, e, span_of(buffer, (size_t)n));
 }
@@ -372,6 +431,10 @@ pass_end_on(struct tunnel *t, struct tunnel_end *e)
 {
 	struct tunnel_end *to = other_end(t, e);
 
+	e->parting =
+	    !e->unheard && to->tls != NULL && tls_stream_shutdown(to->tls) != 0;
+	if (e->parting)
+		return STEP_BLOCKED; /* until the other end takes more */
 	e->shut = true;
 	if (to->shut || (is_reset(t->failure) && !e->unheard))
 		return finish(t,
@@ -382,7 +445,7 @@ pass_end_on(struct tunnel *t, struct tunnel_end *e)
 		return STEP_BLOCKED;
 	t->last_ns = loop_now(t->relay->loop);
 	/* ENOTCONN: a reset has come, and was not read yet. */
-	if (shutdown(to->watch.fd, SHUT_WR) != 0)
+	if (tunnel_end_shutdown(to) != 0)
 		return take_no_more(
 		    t, e, errno == ENOTCONN ? ECONNRESET : errno);
 	return STEP_BLOCKED;
@@ -442,7 +505,8 @@ tunnel_start(struct tunnel *t)
 void
 tunnel_note_event(struct tunnel_end *end, uint32_t events)
 {
-	if (events & (EPOLLIN | END_EVENTS))
+	if ((events & (EPOLLIN | END_EVENTS)) ||
+	    (end->tls != NULL && tls_stream_wants_write(end->tls)))
 		end->readable = true;
 	/* A reset is announced as an end, too: only one without it is a FIN. */
 	if (events & EPOLLERR)
@@ -477,8 +541,7 @@ tunnel_init(struct tunnel *t, struct relay *relay, tunnel_ended_fn ended,
 bool
 tunnel_send_up(struct tunnel *t, struct span data)
 {
-	ssize_t n =
-	    send(t->upstream.watch.fd, data.ptr, data.len, MSG_NOSIGNAL);
+	ssize_t n = tunnel_end_send(&t->upstream, data, 0);
 
 	t->client.bytes += data.len;
 	counter_add(t->relay->bytes_up, data.len);

@@ -6,6 +6,11 @@
  * a side is not read while the other does not take. Each side's FIN is passed
  * on by itself, a reset is passed on as a reset.
  *
+ * An end may speak TLS (tls_stream.h): its bytes then go through OpenSSL and
+ * never by splice, its close_notify is its FIN. A TLS stream that ends without
+ * one has been cut: it ends the tunnel as a reset, unless the owner knows that
+ * what it carries has an end of its own (lax).
+ *
  * When one side is gone, what it said before still goes to the other one; what
  * waits for it is thrown away.
  *
@@ -18,12 +23,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "core/outcome.h"
 #include "core/span.h"
 #include "metrics.h"
 #include "net/loop.h"
 #include "pipes.h"
+#include "tls_stream.h"
 
 enum {
 	RELAY_BUFFER = 256 * 1024
@@ -45,6 +52,7 @@ struct stash;
 /* One end, and what was read from it and waits for the other end. */
 struct tunnel_end {
 	struct watch watch;
+	struct tls_stream *tls; /* owned; NULL: plain */
 	struct pipe_pair *pipe;
 	struct stash *stash; /* goes out before the pipe's bytes */
 	uint64_t bytes;      /* read here and passed on */
@@ -53,12 +61,14 @@ struct tunnel_end {
 	bool error;    /* the socket has an error, which a read will tell */
 	bool ended;    /* end of file was read */
 	bool shut;     /* ... and passed on to the other end */
+	bool parting;  /* ... but not all of the close_notify has gone out */
 	bool bulk;     /* goes by splice */
 	bool unheard;  /* the other end takes no more: thrown away */
 };
 
-typedef void (*tunnel_ended_fn)(
-    struct tunnel *t, enum outcome why, int error_number);
+/* tls_fault: what went wrong with a TLS end, or NULL. */
+typedef void (*tunnel_ended_fn)(struct tunnel *t, enum outcome why,
+    int error_number, const char *tls_fault);
 /* Once, when the first side has ended; it may not close the tunnel. */
 typedef void (*tunnel_half_closed_fn)(struct tunnel *t);
 
@@ -70,12 +80,47 @@ struct tunnel {
 	/* How it will end, since one side takes no more; OUTCOME_OK: open. */
 	enum outcome failure;
 	int failure_errno;
+	const char *tls_fault;
 	struct deferred again;  /* one side had its turn, and there is more */
 	uint64_t last_ns;       /* loop time of the last byte either way */
 	uint64_t first_down_ns; /* of the first byte from upstream; 0: none */
 	bool prompt;            /* upstream has TCP_NODELAY */
+	bool lax; /* a TLS stream that was cut is a FIN, and no reset */
 	bool over;
 };
+
+/* recv(2), send(2) and shutdown(2) of an end, in the clear. MSG_MORE is kept
+ * from TLS. After fewer bytes than len, or EAGAIN, what is sent next to a TLS
+ * end must be the rest. */
+static inline ssize_t
+tunnel_end_recv(struct tunnel_end *e, void *buf, size_t len)
+{
+	if (e->tls != NULL)
+		return tls_stream_recv(e->tls, buf, len);
+	return recv(e->watch.fd, buf, len, 0);
+}
+
+static inline ssize_t
+tunnel_end_send(struct tunnel_end *e, struct span data, int flags)
+{
+	if (e->tls != NULL)
+		return tls_stream_send(e->tls, data.ptr, data.len);
+	return send(e->watch.fd, data.ptr, data.len, MSG_NOSIGNAL | flags);
+}
+
+/* Of TLS with its close_notify first. */
+int tunnel_end_shutdown(struct tunnel_end *e) MUST_CHECK;
+
+/* After a read of fewer bytes than there was room for: whether there may be
+ * more all the same, as an end or an error was announced that will not be
+ * announced again. */
+static inline bool
+tunnel_end_holds_more(const struct tunnel_end *e)
+{
+	if (e->tls != NULL)
+		return tls_stream_is_over(e->tls);
+	return e->hup || e->error;
+}
 
 /* The watches of both ends deliver already, to functions of the owner, who
  * hands events on by tunnel_on_event(). Ends keep their flags (readable, hup,

@@ -190,6 +190,13 @@ paths_add_lists(struct paths *p, const char *dir)
 	}
 }
 
+static void
+paths_add_named(struct paths *p, const char *path)
+{
+	if (path != NULL)
+		paths_add(p, path);
+}
+
 /* What a configuration was made of; nothing without gateway.watch_files. */
 static struct paths
 paths_of(const char *file, const struct config *c)
@@ -198,18 +205,21 @@ paths_of(const char *file, const struct config *c)
 
 	if (!c->gateway.watch_files)
 		return p;
-	if (file != NULL)
-		paths_add(&p, file);
+	paths_add_named(&p, file);
 	if (c->gateway.allowlist_dir != NULL)
 		paths_add_lists(&p, c->gateway.allowlist_dir);
 	for (size_t i = 0; i < c->gateway.extra.count; i++)
 		paths_add(&p, c->gateway.extra.items[i]);
 	for (size_t i = 0; i < c->listener_count; i++) {
-		if (c->listeners[i].credentials != NULL)
-			paths_add(&p, c->listeners[i].credentials);
+		const struct config_listener *l = &c->listeners[i];
+
+		paths_add_named(&p, l->credentials);
+		paths_add_named(&p, l->tls_certificate);
+		paths_add_named(&p, l->tls_key);
+		paths_add_named(&p, l->tls_client_ca);
 	}
-	if (c->upstream.parent_password_file != NULL)
-		paths_add(&p, c->upstream.parent_password_file);
+	paths_add_named(&p, c->upstream.parent_password_file);
+	paths_add_named(&p, c->upstream.parent_ca_file);
 	return p;
 }
 

@@ -96,6 +96,10 @@ static const uint8_t alerts[OUTCOME_COUNT] = {
     [OUTCOME_NOT_TLS] = 10,         /* unexpected_message */
     [OUTCOME_HELLO_TIMEOUT] = 90,   /* user_canceled */
     [OUTCOME_HELLO_TOO_LARGE] = 22, /* record_overflow */
+    [OUTCOME_BAD_REQUEST] = 10,     /* unexpected_message */
+    [OUTCOME_DENIED_CLIENT] = 49,   /* access_denied */
+    [OUTCOME_HEADER_TIMEOUT] = 90,  /* user_canceled */
+    [OUTCOME_LIMIT_REACHED] = 80,   /* internal_error */
 };
 
 /* s, with '?' for each byte that is not printable ASCII; with lines, \n stays.
@@ -235,11 +239,12 @@ alert_of(enum outcome why)
 					      : ALERT_INTERNAL_ERROR;
 }
 
-void
-response_alert(uint8_t *buf, enum outcome why)
+size_t
+response_alert(char *buf, enum outcome why)
 {
 	const uint8_t record[RESPONSE_ALERT_LEN] = {
 	    21, 3, 3, 0, 2, TLS_ALERT_FATAL, alert_of(why)};
 
 	memcpy(buf, record, sizeof(record));
+	return sizeof(record);
 }

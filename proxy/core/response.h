@@ -52,7 +52,8 @@ size_t response_established(char *buf, const struct ip_endpoint *next_hop);
 /* Writes a fatal TLS alert record (RFC 8446 section 6) that fits the outcome of
  * a refusal to a client that speaks TLS: after the 200 (sni_mismatch,
  * sni_missing, not_tls, hello_timeout, hello_too_large), and of any kind where
- * there is no 200. buf has RESPONSE_ALERT_LEN bytes, all are used. */
-void response_alert(uint8_t *buf, enum outcome why);
+ * there is no 200, or no handshake yet at a TLS listener. buf has
+ * RESPONSE_ALERT_LEN bytes, all are used: that many are returned. */
+size_t response_alert(char *buf, enum outcome why);
 
 #endif

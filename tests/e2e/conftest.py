@@ -14,12 +14,14 @@ import pytest
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
-pytest.register_assert_rewrite("crowd", "drivers", "faults", "tunnels",
-                               "lab.diag", "lab.gateway")
+pytest.register_assert_rewrite("crowd", "drivers", "faults", "secure",
+                               "tunnels", "lab.diag", "lab.gateway")
 
 from faults import World  # noqa: E402
 from lab.diag import Diag  # noqa: E402
 from lab.lab import Lab, LabError  # noqa: E402
+from lab.tls import TlsClient  # noqa: E402
+from secure import HERE, Files  # noqa: E402
 from tunnels import Tunnel  # noqa: E402
 
 
@@ -120,6 +122,27 @@ def open_tunnel(start_gateway):  # closed before its gateway is stopped
     yield open_one
     for tunnel in opened:
         tunnel.close()
+
+
+@pytest.fixture
+def files(lab):
+    """Certificates for a gateway that speaks TLS, and for its clients."""
+    return Files(lab)
+
+
+@pytest.fixture
+def guarded(start_gateway, files):
+    """A gateway that speaks TLS."""
+    return start_gateway(files.settings())
+
+
+@pytest.fixture
+def tunnel_in(files, open_tunnel):
+    """Opens a tunnel in TLS; near is the TlsClient."""
+    def open_one(gateway, step=None, **kw):
+        return open_tunnel(gateway, connect=lambda rcvbuf: TlsClient(
+            gateway.connect(rcvbuf), files.context(), HERE, step=step), **kw)
+    return open_one
 
 
 @pytest.fixture

@@ -42,11 +42,11 @@ def _result(done, pattern):
     return Result(int(match.group(1)) if match else None, text)
 
 
-def curl(gateway, url, proxy=None):
+def curl(gateway, url, proxy=None, options=()):
     via = ["--noproxy", "*"] if proxy == DIRECT else \
         ["--proxy", proxy or gateway.url]
     done = _run(gateway, ["curl", "-sS", "--max-time", "30", *via, "--cacert",
-                          gateway.lab.ca_file, "-w",
+                          gateway.lab.ca_file, *options, "-w",
                           "\nstatus %{http_code}\n", url])
     # curl says 000 when there was no answer.
     return _result(done, r"^status ([1-9]\d\d)$")
@@ -58,6 +58,15 @@ def wget(gateway, url):
                           f"--ca-certificate={gateway.lab.ca_file}", url],
                 {"https_proxy": gateway.url})
     return _result(done, r"^  HTTP/1\.1 (\d+)")
+
+
+def asyncio(gateway, url, proxy, ca_file, certificate=None):
+    """Python through a proxy that speaks TLS; ca_file has the authorities of
+    both ends, certificate is a client's, with its key."""
+    done = _run(gateway, ["/usr/bin/python3", CLIENTS / "fetch.py", "asyncio",
+                          proxy, ca_file, url],
+                {"PROXY_CERT": certificate or ""})
+    return _result(done, r"^status (\d+)$")
 
 
 def urllib(gateway, url, proxy=None):
@@ -73,9 +82,10 @@ def http_client(gateway, url):
     return _result(done, r"^status (\d+)$")
 
 
-def node(gateway, url, proxy=None):
+def node(gateway, url, proxy=None, ca_file=None, certificate=None):
     done = _run(gateway, ["node", CLIENTS / "fetch.js", proxy or gateway.url,
-                          gateway.lab.ca_file, url])
+                          ca_file or gateway.lab.ca_file, url],
+                {"PROXY_CERT": certificate or ""})
     return _result(done, r"^status (\d+)$")
 
 
@@ -93,9 +103,12 @@ def openssl(gateway, url, proxy=None):
     return _result(done, r"^HTTP/1\.1 (\d+)")
 
 
-def go(gateway, url, proxy=None, variable="HTTPS_PROXY"):
-    done = _run(gateway, [_go_program(gateway.lab), gateway.lab.ca_file, url],
-                {} if proxy == DIRECT else {variable: proxy or gateway.url})
+def go(gateway, url, proxy=None, variable="HTTPS_PROXY", ca_file=None,
+       certificate=None):
+    env = {} if proxy == DIRECT else {variable: proxy or gateway.url}
+    done = _run(gateway, [_go_program(gateway.lab),
+                          ca_file or gateway.lab.ca_file, url],
+                {**env, "PROXY_CERT": certificate or ""})
     return _result(done, r"^status (\d+)$")
 
 

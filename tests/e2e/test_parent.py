@@ -223,9 +223,14 @@ def test_clients_that_leave_meanwhile(chain):
 
 
 @pytest.mark.parametrize("settings, says", [
-    (["upstream.parent=https://px:8080"], "upstream.parent: expected none, "),
+    (["upstream.parent=ftp://px:8080"], "upstream.parent: expected none, "),
+    (["upstream.parent=https://"], "upstream.parent: expected none, "),
+    (["upstream.parent=http://px:8080",
+      "upstream.parent_ca_file=/x/y"], "is not used without"),
+    (["upstream.parent=https://px:8080",
+      "upstream.parent_ca_file=/no/file"], "/no/file: cannot read: "),
     (["upstream.parent=http://px"], "upstream.parent: expected none, "),
-    (["upstream.parent=http://u:sesame@px:0"], "expected none, or http://"),
+    (["upstream.parent=http://u:sesame@px:0"], "expected none, or http:// or https://"),
     (["upstream.parent=http://u:%zz@px:1"], "expected none, or http://"),
     (["upstream.parent=http://px:1/path"], "expected none, or http://"),
     (["upstream.parent=http://px:8080", "upstream.warm=2"],

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The relay: nothing lost, nothing invented, ends passed on as they came."""
 
-import hashlib
 import os
 import select
 import socket
@@ -10,48 +9,9 @@ import threading
 import pytest
 from lab import facts, wire
 from lab.lab import wait_for
-from tunnels import fill
+from tunnels import MB, Sender, digest_to_end, fill
 
-MB = 1 << 20
 BIG = 256 * MB
-
-
-class Sender(threading.Thread):
-    """Sends size bytes of a pattern, then FIN; sent says how far it is."""
-
-    def __init__(self, sock, size):
-        super().__init__(daemon=True)
-        self.sock, self.size, self.sent = sock, size, 0
-        self.digest = hashlib.sha256()
-        self.block = os.urandom(MB)
-        self.error = None
-        self.start()
-
-    def run(self):
-        try:
-            while self.sent < self.size:
-                piece = self.block[:min(MB, self.size - self.sent)]
-                view = memoryview(piece)
-                while view:
-                    n = self.sock.send(view)
-                    view, self.sent = view[n:], self.sent + n
-                self.digest.update(piece)
-            self.sock.shutdown(socket.SHUT_WR)
-        except OSError as e:
-            self.error = e
-
-
-def digest_to_end(sock, watch=lambda: None):
-    """SHA-256 and length of all that comes until FIN."""
-    digest, size = hashlib.sha256(), 0
-    while True:
-        part = sock.recv(MB)
-        if not part:
-            return digest.digest(), size
-        digest.update(part)
-        size += len(part)
-        if size % (16 * MB) < len(part):
-            watch()
 
 
 @pytest.mark.parametrize("direction", ["up", "down"])

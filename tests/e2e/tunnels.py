@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A tunnel of which the test holds both ends."""
 
+import hashlib
+import os
 import select
 import socket
+import threading
 
 from lab import facts, wire
+
+MB = 1 << 20
 
 
 def fill(sock):
@@ -19,17 +24,58 @@ def fill(sock):
                 return sent
 
 
+class Sender(threading.Thread):
+    """Sends size bytes, of a random pattern, then FIN; sent says how far it
+    is."""
+
+    def __init__(self, sock, size):
+        super().__init__(daemon=True)
+        self.sock, self.size, self.sent = sock, size, 0
+        self.digest = hashlib.sha256()
+        self.block = os.urandom(MB)
+        self.error = None
+        self.start()
+
+    def run(self):
+        try:
+            while self.sent < self.size:
+                piece = self.block[:min(MB, self.size - self.sent)]
+                view = memoryview(piece)
+                while view:
+                    n = self.sock.send(view)
+                    view, self.sent = view[n:], self.sent + n
+                self.digest.update(piece)
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError as e:
+            self.error = e
+
+
+def digest_to_end(sock, watch=lambda: None):
+    """SHA-256 and length of all that comes until FIN."""
+    digest, size = hashlib.sha256(), 0
+    while True:
+        part = sock.recv(MB)
+        if not part:
+            return digest.digest(), size
+        digest.update(part)
+        size += len(part)
+        if size % (16 * MB) < len(part):
+            watch()
+
+
 class Tunnel:
     """near is the client's socket, far the origin's; listener takes further
     connections to the same address. The hello has gone through already
-    unless hello is None."""
+    unless hello is None. connect(rcvbuf) makes near in another way, over TLS
+    say."""
 
-    def __init__(self, gateway, host=facts.RAW_HOST, hello=b"", rcvbuf=None):
+    def __init__(self, gateway, host=facts.RAW_HOST, hello=b"", rcvbuf=None,
+                 connect=None):
         self.gateway, self.host = gateway, host
         self.near = self.far = None
         self.listener = gateway.lab.internet.listen(facts.RAW_ADDRESS, 443,
                                                     rcvbuf=rcvbuf)
-        self.near = gateway.connect(rcvbuf)
+        self.near = (connect or gateway.connect)(rcvbuf)
         self.answer = wire.http_connect(self.near, host)
         assert self.answer.status == 200, self.answer
         self.far, _ = self.listener.accept()

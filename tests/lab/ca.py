@@ -8,6 +8,7 @@ authority (Authority(..., look=INSPECTOR)) is what an inspecting firewall has.
 """
 
 import datetime
+import ipaddress
 import os
 import ssl
 from dataclasses import dataclass
@@ -45,6 +46,13 @@ def _name(organisation, common):
         parts.insert(0, x509.NameAttribute(NameOID.ORGANIZATION_NAME,
                                            organisation))
     return x509.Name(parts)
+
+
+def _alternative_name(host):
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _now():
@@ -122,7 +130,7 @@ class Authority:
     def _pem(certificate):
         return certificate.public_bytes(serialization.Encoding.PEM)
 
-    def _leaf(self, host, since, until, self_signed):
+    def _leaf(self, host, since, until, self_signed, usage):
         # A common name holds 64 characters at most; bucket names are longer.
         # RFC 6125 reads the alternative name alone.
         subject = _name(None, host[:64])
@@ -130,13 +138,12 @@ class Authority:
         builder = (_builder(subject, subject if self_signed else self._name,
                             self._leaf_key, since, until)
                    .add_extension(x509.SubjectAlternativeName(
-                       [x509.DNSName(host)]), False)
+                       [_alternative_name(host)]), False)
                    .add_extension(x509.BasicConstraints(False, None), True)
                    .add_extension(x509.AuthorityKeyIdentifier
                                   .from_issuer_public_key(key.public_key()),
                                   False)
-                   .add_extension(x509.ExtendedKeyUsage(
-                       [ExtendedKeyUsageOID.SERVER_AUTH]), False))
+                   .add_extension(x509.ExtendedKeyUsage([usage]), False))
         if not self_signed:
             builder = builder.add_extension(
                 x509.AuthorityInformationAccess([x509.AccessDescription(
@@ -148,17 +155,21 @@ class Authority:
         return builder.sign(key, hashes.SHA256())
 
     def issue(self, host, since=-1, until=7, leaf_only=False,
-              self_signed=False):
-        """Path of a file with the chain and the key for host. since and until
-        are days from now."""
+              self_signed=False, client=False):
+        """Path of a file with the chain and the key for host, a name or an
+        address, or of a client of that name. since and until are days from
+        now."""
         now = _now()
         path = os.path.join(
             self.folder, f"{self.name}-{host}{since:+}{until:+}"
-            f"{'-leaf' * leaf_only}{'-self' * self_signed}.pem")
+            f"{'-leaf' * leaf_only}{'-self' * self_signed}"
+            f"{'-client' * client}.pem")
         if os.path.exists(path):
             return path
         leaf = self._leaf(host, now + datetime.timedelta(days=since),
-                          now + datetime.timedelta(days=until), self_signed)
+                          now + datetime.timedelta(days=until), self_signed,
+                          ExtendedKeyUsageOID.CLIENT_AUTH if client else
+                          ExtendedKeyUsageOID.SERVER_AUTH)
         with open(path + ".part", "wb") as f:
             f.write(self._pem(leaf))
             if not leaf_only and not self_signed:

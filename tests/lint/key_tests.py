@@ -27,6 +27,9 @@ listener NAME.protocols        e2e/test_socks5.py::test_listener_without_connect
 listener NAME.clients          e2e/test_refusals.py::test_client_outside_the_prefixes
 listener NAME.auth             e2e/test_auth.py::test_no_credentials
 listener NAME.credentials      e2e/test_auth.py::test_right_credentials
+listener NAME.tls_certificate  e2e/test_tls.py::test_curl
+listener NAME.tls_key          e2e/test_tls_files.py::test_check_is_content
+listener NAME.tls_client_ca    e2e/test_tls.py::test_curl_with_a_certificate
 listener NAME.proxy_protocol   e2e/test_proxy_protocol.py::test_connect_behind_a_header
 dns.servers                    e2e/test_resolution.py::test_configured_server_replaces_resolv_conf
 dns.timeout                    e2e/test_keys.py::test_expired_answers_serve_when_all_servers_fail
@@ -43,6 +46,7 @@ upstream.allow_addresses       e2e/test_resolution.py::test_exempted_private_pre
 upstream.deny_addresses        e2e/test_resolution.py::test_denied_public_address_is_not_dialled
 upstream.parent                e2e/test_parent.py::test_every_endpoint_through_it
 upstream.parent_password_file  e2e/test_parent.py::test_credentials
+upstream.parent_ca_file        e2e/test_parent_tls.py::test_the_system_does_not_know_the_authority
 upstream.warm                  e2e/test_warm.py::test_second_request_is_served_by_a_spare
 tunnel.sni                     e2e/test_hello.py::test_off_takes_anything_also_a_server_that_speaks_first
 tunnel.hello_timeout           e2e/test_hello.py::test_that_never_ends_times_out

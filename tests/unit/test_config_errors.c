@@ -206,27 +206,20 @@ unknown_names_are_refused(void **state)
 }
 
 static void
-later_keys_are_refused(void **state)
+keys_of_tls_need_tls(void **state)
 {
-	static const char *const keys[][2] = {
-	    {"listener x", "tls_certificate"},
-	    {"listener x", "tls_key"},
-	    {"listener x", "tls_client_ca"},
+	static const struct bad_case cases[] = {
+	    {"[listener x]\ntls_key = k\ntls_client_ca = a",
+		"f:2: listener x.tls_key: is not used without tls_certificate\n"
+		"f:3: listener x.tls_client_ca: is not used without "
+		"tls_certificate"},
+	    {"[upstream]\nparent = http://p:1\nparent_ca_file = a",
+		"f:3: upstream.parent_ca_file: is not used without "
+		"upstream.parent = https://..."},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < COUNT(keys); i++) {
-		char text[128], expected[128];
-		struct bad_case one = {text, expected};
-
-		(void)snprintf(text, sizeof(text), "[%s]\n%s = off\n",
-		    keys[i][0], keys[i][1]);
-		(void)snprintf(expected, sizeof(expected),
-		    "f:2: %.*s.%s: not in this version (%s)",
-		    (int)strcspn(keys[i][0], " "), keys[i][0], keys[i][1],
-		    SEKISHO_VERSION);
-		check_bad(&one, 1, true);
-	}
+	check_bad(cases, COUNT(cases), true);
 }
 
 static const struct bad_case together[] = {
@@ -519,7 +512,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(bad_values_are_refused),
 	    cmocka_unit_test(unknown_names_are_refused),
-	    cmocka_unit_test(later_keys_are_refused),
+	    cmocka_unit_test(keys_of_tls_need_tls),
 	    cmocka_unit_test(keys_are_judged_together),
 	    cmocka_unit_test(sni_stands_alone),
 	    cmocka_unit_test(errors_are_all_reported),

@@ -284,6 +284,8 @@ test_alert(void **state)
 	    {OUTCOME_NOT_TLS, 10},
 	    {OUTCOME_HELLO_TIMEOUT, 90},
 	    {OUTCOME_HELLO_TOO_LARGE, 22},
+	    {OUTCOME_BAD_REQUEST, 10},
+	    {OUTCOME_HEADER_TIMEOUT, 90},
 	    {OUTCOME_DENIED_HOST, 49},
 	    {OUTCOME_DENIED_CLIENT, 49},
 	    {OUTCOME_DENIED_RESOLVED_ADDRESS, 49},
@@ -301,11 +303,12 @@ test_alert(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		uint8_t got[RESPONSE_ALERT_LEN];
+		char got[RESPONSE_ALERT_LEN];
 		const uint8_t want[] = {
 		    0x15, 0x03, 0x03, 0, 2, 2, rows[i].description};
 
-		response_alert(got, rows[i].why);
+		assert_int_equal(
+		    response_alert(got, rows[i].why), sizeof(want));
 		assert_memory_equal(got, want, sizeof(want));
 	}
 }

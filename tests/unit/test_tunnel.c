@@ -77,11 +77,13 @@ on_upstream(struct watch *w, uint32_t events)
 }
 
 static void
-on_ended(struct tunnel *t, enum outcome why, int error_number)
+on_ended(
+    struct tunnel *t, enum outcome why, int error_number, const char *tls_fault)
 {
 	struct rig *r = (struct rig *)(void *)t;
 
 	(void)error_number;
+	(void)tls_fault;
 	assert_false(r->ended); /* once */
 	r->ended = true;
 	r->why = why;

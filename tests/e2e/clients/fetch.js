@@ -31,6 +31,15 @@ function get(socket) {
 	}).on('error', (e) => fail(e.message));
 }
 
+// To a proxy that speaks TLS, and may want a certificate. Without a server name
+// of its own Node would expect that of the Host line.
+function withTls() {
+	const mine = process.env.PROXY_CERT ?
+		fs.readFileSync(process.env.PROXY_CERT) : undefined;
+
+	return { ca: fs.readFileSync(caFile), cert: mine, key: mine, servername: '' };
+}
+
 function getThrough(through) {
 	const headers = { Host: authority };
 
@@ -41,13 +50,15 @@ function getThrough(through) {
 		headers['Proxy-Authorization'] =
 			'Basic ' + Buffer.from(plain).toString('base64');
 	}
-	const connect = http.request({
+	const secure = through.protocol === 'https:';
+	const connect = (secure ? https : http).request({
 		host: through.hostname,
 		port: through.port,
 		method: 'CONNECT',
 		path: authority,
 		headers,
 		timeout: 30000,
+		...(secure ? withTls() : {}),
 	});
 	connect.on('connect', (answer, socket) => {
 		if (answer.statusCode === 200) {

@@ -22,11 +22,20 @@ func fetch(caFile, url string) error {
 	if !roots.AppendCertsFromPEM(pem) {
 		return fmt.Errorf("no certificate in %s", caFile)
 	}
+	config := &tls.Config{RootCAs: roots}
+	// For a proxy that wants a certificate.
+	if mine := os.Getenv("PROXY_CERT"); mine != "" {
+		pair, err := tls.LoadX509KeyPair(mine, mine)
+		if err != nil {
+			return err
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
 	client := &http.Client{
 		Timeout: 30 * time.Second,
 		Transport: &http.Transport{
 			Proxy:           http.ProxyFromEnvironment,
-			TLSClientConfig: &tls.Config{RootCAs: roots},
+			TLSClientConfig: config,
 		},
 	}
 	answer, err := client.Get(url)
