@@ -98,10 +98,13 @@ class Gateway:
         self.dir.cleanup()
 
 
-def open_tunnel(port, origin_port, hello):
-    """A tunnel up to the origin's first byte; the caller closes it."""
+def open_tunnel(port, origin_port, hello, context=None):
+    """A tunnel up to the origin's first byte, inside TLS with a context; the
+    caller closes it."""
     sock = socket.create_connection(("127.0.0.1", port), PATIENCE)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if context:
+        sock = context.wrap_socket(sock, server_hostname="127.0.0.1")
     target = f"{HOST}:{origin_port}"
     sock.sendall(
         f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n".encode())

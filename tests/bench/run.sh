@@ -9,7 +9,7 @@ container/install-packages.sh run build demo bench
 cmake --preset release >/dev/null
 cmake --build --preset release -- --quiet
 
-for command in syscalls instructions idle names delay prefetch flood; do
+for command in syscalls instructions idle tls names delay prefetch flood; do
 	echo "== $command"
 	/usr/bin/python3 -B "tests/bench/$command.py" build/release/sekisho-proxy
 done

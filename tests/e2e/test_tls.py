@@ -11,6 +11,7 @@ import drivers
 import pytest
 import secure
 from lab import facts, wire
+from lab.gateway import wait_for
 from lab.tls import TlsClient
 from secure import HERE
 
@@ -268,6 +269,63 @@ def test_a_handshake_that_stalls_holds_up_nobody(guarded, files):
     assert secure.curl(guarded, files, URL).status is not None
     for sock in stalled:
         sock.close()
+
+
+# --- coming back -------------------------------------------------------------
+
+def come_back(gateway, files, context, session=None):
+    """A connection that offers to resume a session. Whether it was taken, and
+    what the next one may offer."""
+    with secure.dial(gateway, files, context=context,
+                     session=session) as near:
+        assert wire.http_connect(near, "example.com").status == 403
+        return near.tls.session_reused, near.tls.session
+
+
+def test_sessions_are_resumed(guarded, files):
+    context = files.context()
+    _, session = come_back(guarded, files, context)
+    taken, session = come_back(guarded, files, context, session)
+    assert taken
+    guarded.reload()  # with new keys; the client is served all the same
+    taken, session = come_back(guarded, files, context, session)
+    assert not taken
+    assert come_back(guarded, files, context, session)[0]
+
+
+def test_certificates_are_shown_each_time(mutual, files):
+    context = files.context(files.client())
+    _, session = come_back(mutual, files, context)
+    assert not come_back(mutual, files, context, session)[0]
+    assert [line["user"] for line in mutual.log_lines(2)] == \
+        ["CN=scanner"] * 2
+
+
+def test_hasty_clients(guarded, files, lab):
+    """They reset their connections at every stage; nothing is left behind."""
+    before, hello = guarded.sockets(), wire.client_hello(RAW)
+    with lab.internet.listen(facts.RAW_ADDRESS, 443) as listener:
+        for i in range(60):
+            sock, stage = guarded.connect(), i % 6
+            if stage == 1:
+                sock.sendall(wire.client_hello(HERE)[:70])
+            elif stage == 2:
+                near = TlsClient(sock, files.context(), HERE, handshake=False)
+                with pytest.raises(ssl.SSLWantReadError):
+                    near.tls.do_handshake()
+                near.flush()
+                sock.recv(1)
+            elif stage > 2:
+                near = TlsClient(sock, files.context(), HERE)
+                if stage > 3:
+                    assert wire.http_connect(near, RAW).status == 200
+                    far, _ = listener.accept()
+                    far.close()
+                if stage > 4:
+                    near.sendall(hello)
+            wire.reset(sock)
+    wait_for(lambda: guarded.sockets() == before, "the sessions to end")
+    assert secure.curl(guarded, files, URL).status is not None
 
 
 # --- diagnosis through it ------------------------------------------------------

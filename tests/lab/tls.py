@@ -12,13 +12,15 @@ class TlsClient:
     """TLS over a connected socket, which it then owns. Looks like a socket as
     far as tests need it; ends the TLS way and the TCP way apart."""
 
-    def __init__(self, sock, context, name, step=None, handshake=True):
+    def __init__(self, sock, context, name, step=None, handshake=True,
+                 session=None):
         self.sock, self.step = sock, step
         sock.settimeout(DEADLINE)
         self._lock = threading.Lock()  # one thread may read, one write
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self._in, self._out,
-                                    server_hostname=name)
+                                    server_hostname=name,
+                                    session=session)
         if handshake:
             self._do(self.tls.do_handshake)
 
