@@ -307,7 +307,8 @@ count_bytes(struct tunnel *t, struct tunnel_end *e, size_t n)
 static enum step
 tls_failed(struct tunnel *t, struct tunnel_end *e, int error_number)
 {
-	t->tls_fault = tls_stream_fault(e->tls);
+	if (error_number == TLS_STREAM_CUT || error_number == EPROTO)
+		t->tls_fault = tls_stream_fault(e->tls);
 	if (error_number == TLS_STREAM_CUT && t->lax) {
 		note_end(t, e);
 		return STEP_MOVED;
