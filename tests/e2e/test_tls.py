@@ -271,6 +271,30 @@ def test_a_handshake_that_stalls_holds_up_nobody(guarded, files):
         sock.close()
 
 
+def test_no_descriptor_left(start_gateway, files, lab):
+    """Tunnels until there is no place: who has none is told, in TLS or by an
+    alert, and there is place again when they have gone."""
+    gateway = start_gateway(files.settings(),
+                            wrap=["prlimit", "--nofile=64:64"])
+    context, told, opened = files.context(), [], []
+    with lab.internet.listen(facts.RAW_ADDRESS, 443, backlog=256):
+        for _ in range(100):
+            opened.append(gateway.connect())
+            try:
+                near = TlsClient(opened[-1], context, HERE)
+                told.append(wire.http_connect(near, RAW).status)
+            except ssl.SSLError as e:
+                assert "alert internal error" in str(e)
+                told.append("alert")
+        assert told[0] == 200 and told[-1] in (503, "alert")
+        assert set(told) <= {200, 503, "alert"}
+        for sock in opened:
+            sock.close()
+        gateway.log_lines(told.count(200), event="tunnel")
+        assert secure.curl(gateway, files, URL).status is not None
+    assert gateway.log_line(event="refused")["outcome"] == "limit_reached"
+
+
 # --- coming back -------------------------------------------------------------
 
 def come_back(gateway, files, context, session=None):
