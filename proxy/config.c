@@ -480,8 +480,6 @@ load_defaults(struct config_loader *l)
 	     k < config_table + config_table_count; k++) {
 		const struct config_kind *kind = config_kind_of(k);
 
-		if (k->type == NULL)
-			continue;
 		if (kind == NULL) {
 			fall_back(l, k, NULL);
 			continue;

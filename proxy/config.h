@@ -282,8 +282,7 @@ typedef void (*config_shown_fn)(void *arg, const struct config_shown *key);
 void config_show(const struct config *c, config_shown_fn fn, void *arg);
 
 /* Every key, one "key<TAB>default<TAB>reloadable or restart<TAB>accepted
- * values<TAB>help" a line: for the manual page and its lint. Keys that belong
- * to a later version are not among them. */
+ * values<TAB>help" a line: for the manual page and its lint. */
 void config_keys(FILE *out);
 
 /* Loads the lists that the configuration names and makes the policy. NULL after

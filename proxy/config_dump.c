@@ -121,7 +121,7 @@ each_of_section(size_t first, const struct config *c,
 	     i++) {
 		const struct place p = {&config_table[i], c, named};
 
-		if (p.key->type != NULL && !is_left_out(p.key, named))
+		if (!is_left_out(p.key, named))
 			fn(arg, &p);
 	}
 }
@@ -268,8 +268,6 @@ config_keys(FILE *out)
 	for (size_t i = 0; i < config_table_count; i++) {
 		const struct config_key *key = &config_table[i];
 
-		if (key->type == NULL)
-			continue;
 		(void)fprintf(out, "%s%s.%s\t%s\t%s\t%s\t%s\n", key->section,
 		    config_key_is_named(key) ? " NAME" : "", key->name,
 		    fallback_text(key), key->restart ? "restart" : "reloadable",

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The one table of keys: what the parser accepts, --dump-config prints, and the
- * manual page and the sample file are checked against. A key of a later version
- * is a row with NOT_YET: refused by name, until the row gets a type. */
+ * manual page and the sample file are checked against. */
 #include "config_table.h"
 #include "core/log.h"
 
@@ -21,10 +20,6 @@
 #define HOST_KEY(n, field)                                                     \
 	.section = "host", .name = (n),                                        \
 	.offset = offsetof(struct config_host, field)
-#define NOT_YET(s, n)                                                          \
-	{                                                                      \
-		.section = (s), .name = (n)                                    \
-	}
 
 static const struct config_word families[] = {
     {"any", FAMILY_ANY},

@@ -94,19 +94,6 @@ section_find(struct span section)
 	return NULL;
 }
 
-static bool
-section_is_later(const struct config_key *section)
-{
-	const struct config_key *end = config_table + config_table_count;
-
-	for (const struct config_key *k = section; k < end; k++) {
-		if (strcmp(k->section, section->section) == 0 &&
-		    k->type != NULL)
-			return false;
-	}
-	return true;
-}
-
 static void
 report_section(
     const struct config_place *at, struct span section, struct span word)
@@ -119,7 +106,7 @@ report_section(
 	for (size_t i = 0; i < config_table_count; i++) {
 		const char *name = config_table[i].section;
 
-		if (strcmp(name, before) == 0 || config_table[i].type == NULL)
+		if (strcmp(name, before) == 0)
 			continue;
 		nearest_try(&near, name);
 		text_str(&t, before[0] == '\0' ? "" : ", ");
@@ -142,8 +129,7 @@ section_of_key(struct span name)
 	const char *found = NULL, *host = config_host_kind.section;
 
 	for (size_t i = 0; i < config_table_count; i++) {
-		if (config_table[i].type == NULL ||
-		    !span_is(name, config_table[i].name))
+		if (!span_is(name, config_table[i].name))
 			continue;
 		if (found != NULL && strcmp(config_table[i].section, host) == 0)
 			continue;
@@ -163,8 +149,7 @@ report_unknown_key(const struct config_place *at,
 	char hint[CONFIG_SHOWN_MAX];
 
 	for (size_t i = 0; i < config_table_count; i++) {
-		if (strcmp(config_table[i].section, section->section) == 0 &&
-		    config_table[i].type != NULL)
+		if (strcmp(config_table[i].section, section->section) == 0)
 			nearest_try(&near, config_table[i].name);
 	}
 	(void)config_suggest(&near, hint);
@@ -185,16 +170,8 @@ config_key_get(const struct config_place *at, const struct config_key *section,
 	const struct config_key *key =
 	    config_key_find(span_str(section->section), name);
 
-	if (key == NULL) {
+	if (key == NULL)
 		report_unknown_key(at, section, name);
-		return NULL;
-	}
-	if (key->type == NULL) {
-		config_report(at->report, "%s%s%s.%s: not in this version (%s)",
-		    at->where, separator(at), key->section, key->name,
-		    SEKISHO_VERSION);
-		return NULL;
-	}
 	return key;
 }
 
@@ -220,11 +197,6 @@ config_section_get(const struct config_place *at, struct span text, char *name)
 
 	if (section == NULL) {
 		report_section(at, text, word);
-		return NULL;
-	}
-	if (section_is_later(section)) {
-		config_report(at->report, "%s: [%s]: not in this version (%s)",
-		    at->where, section->section, SEKISHO_VERSION);
 		return NULL;
 	}
 	kind = config_kind_of(section);

@@ -82,7 +82,7 @@ struct config_word {
 
 struct config_key {
 	const char *section, *name;
-	const struct config_type *type; /* NULL: only in a later version */
+	const struct config_type *type;
 	size_t offset; /* of the field in struct config, or of a section with a
 			* name in its own struct */
 	uint64_t min, max;               /* durations: ms; sizes: bytes */
