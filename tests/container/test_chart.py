@@ -12,6 +12,7 @@ import jsonschema
 import pytest
 import yaml
 from conftest import BUILD, ROOT, program, run
+from lab.gateway import wait_for
 
 CHART = ROOT / "container/helm/sekisho"
 TOOLS = BUILD / "chart-tools"
@@ -318,6 +319,33 @@ def test_extras_are_let_through(render, tmp_path):
     assert "registry.example.net:5000\t" in said
     assert "*.blob.example.net:443\t" in said
     assert "artifactscan." not in said  # a feature that was not chosen
+
+
+def test_the_watch_takes_its_arguments(render):
+    """In a network namespace of its own, as its port is a fixed one."""
+    objects = render({**MATRIX["monitored"],
+                      "allowlist": {"features": ["runtime", "images"]}})
+    pod = one(objects, "Deployment", "sekisho-watch")["spec"]["template"][
+        "spec"]["containers"][0]
+    diag = program("SEKISHO_DIAG", "build/dev/sekisho-diag")
+    watch = subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"',
+         "sh", diag, *pod["command"][1:], *pod["args"]],
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    port = pod["ports"][0]["containerPort"]
+    path = pod["livenessProbe"]["httpGet"]["path"]
+
+    def healthy():
+        assert watch.poll() is None, "it has ended"
+        return run("nsenter", f"--target={watch.pid}", "--net", "curl", "-sf",
+                   f"http://127.0.0.1:{port}{path}",
+                   check=False).returncode == 0
+
+    try:
+        wait_for(healthy, "an answer to the kubelet's probe")
+    finally:
+        watch.terminate()
+        assert watch.wait(60) == 0
 
 
 # What it is

@@ -107,6 +107,7 @@ def test_life_of_the_package(machine, package, tmp_path):
     restart_on_a_held_socket(machine)
     logs_are_rotated(machine)
     preflight_reports(machine)
+    watch_serves(machine)
     upgrade_keeps_the_configuration(machine, next_version(package, tmp_path))
     remove_and_purge(machine, before)
 
@@ -190,6 +191,19 @@ def preflight_reports(machine):
     said = machine.run("journalctl", "-u", "sekisho-diag-preflight",
                        "-o", "cat", "--no-pager").stdout
     assert "NOT READY: " in said and "status=1/FAILURE" in said
+
+
+def watch_serves(machine):
+    machine.run("systemctl", "start", "sekisho-diag-watch.service")
+    url = "http://127.0.0.1:9469"
+    # There are no metrics before the first round has ended.
+    wait_for(lambda: "sekisho_diag_build_info" in machine.run_outer(
+        "curl", "-s", f"{url}/metrics", check=False).stdout,
+        "the first round", 120)
+    machine.run_outer("curl", "-sf", f"{url}/healthz")
+    machine.run("systemctl", "stop", "sekisho-diag-watch.service")
+    assert machine.run("systemctl", "show", "-P", "Result",
+                       "sekisho-diag-watch").stdout == "success\n"
 
 
 def upgrade_keeps_the_configuration(machine, newer):
