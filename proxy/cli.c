@@ -22,6 +22,7 @@ enum {
 	OPTION_LISTEN,
 	OPTION_ADMIN,
 	OPTION_SET,
+	OPTION_NO_SANDBOX,
 	OPTION_CHECK,
 	OPTION_DUMP_CONFIG,
 	OPTION_PRINT_ALLOWLIST,
@@ -38,6 +39,7 @@ static const struct option options[] = {
     {"listen", required_argument, NULL, OPTION_LISTEN},
     {"admin", required_argument, NULL, OPTION_ADMIN},
     {"set", required_argument, NULL, OPTION_SET},
+    {"no-sandbox", no_argument, NULL, OPTION_NO_SANDBOX},
     {"check", no_argument, NULL, OPTION_CHECK},
     {"dump-config", no_argument, NULL, OPTION_DUMP_CONFIG},
     {"print-allowlist", no_argument, NULL, OPTION_PRINT_ALLOWLIST},
@@ -62,7 +64,7 @@ struct request {
 #define PROGRAM "sekisho-proxy: "
 #define ACCEPTED                                                               \
 	"accepted: -c, --config, --region, --listen, --admin, --set, "         \
-	"--check, --dump-config, --print-allowlist, --explain, "               \
+	"--no-sandbox, --check, --dump-config, --print-allowlist, --explain, " \
 	"--hash-password, --healthcheck, --help, --version"
 
 static const char help_text[] =
@@ -79,6 +81,7 @@ static const char help_text[] =
     "                           (default 127.0.0.1:3129)\n"
     "      --set SECTION.KEY=VALUE\n"
     "                           any key of the file; may repeat\n"
+    "      --no-sandbox         keep all rights while serving; to debug\n"
     "\n"
     "Commands that open no socket:\n"
     "      --check              read everything, report every error\n"
@@ -311,6 +314,9 @@ read_option(struct cli *cli, struct request *r, int option)
 		return add_setting(cli, "admin.address", optarg, "--admin");
 	case OPTION_SET:
 		return add_set(cli, optarg);
+	case OPTION_NO_SANDBOX:
+		cli->sandbox = false;
+		return true;
 	default: /* optarg is NULL where there is none */
 		return set_command(r, option, optarg);
 	}
@@ -472,7 +478,7 @@ cli_init(struct cli *cli, int argc)
 {
 	size_t room = argc > 0 ? (size_t)argc : 1;
 
-	*cli = (struct cli){.exit_code = CLI_USAGE};
+	*cli = (struct cli){.exit_code = CLI_USAGE, .sandbox = true};
 	cli->settings = calloc(room, sizeof(*cli->settings));
 	cli->listen = calloc(room, sizeof(*cli->listen));
 	cli->keys = calloc(room, sizeof(*cli->keys));

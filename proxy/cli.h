@@ -30,6 +30,7 @@ struct cli {
 	int exit_code;         /* with CLI_NEXT_EXIT: enum cli_exit */
 	struct config *config; /* unless CLI_NEXT_EXIT; owned */
 	struct policy *policy; /* with CLI_NEXT_SERVE; one reference */
+	bool sandbox;          /* with CLI_NEXT_SERVE; unless --no-sandbox */
 
 	/* Where they come from, to load them anew; borrows from argv. */
 	struct config_sources sources;

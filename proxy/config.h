@@ -281,6 +281,13 @@ typedef void (*config_shown_fn)(void *arg, const struct config_shown *key);
 /* The same key by key. */
 void config_show(const struct config *c, config_shown_fn fn, void *arg);
 
+/* A file or folder that the configuration names: the key, and its path, valid
+ * only during the call. */
+typedef void (*config_path_fn)(void *arg, const char *key, const char *path);
+
+/* All that are read, by the loading and later. */
+void config_show_paths(const struct config *c, config_path_fn fn, void *arg);
+
 /* Every key, one "key<TAB>default<TAB>reloadable or restart<TAB>accepted
  * values<TAB>help" a line: for the manual page and its lint. */
 void config_keys(FILE *out);

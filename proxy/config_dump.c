@@ -257,6 +257,41 @@ config_show(const struct config *c, config_shown_fn fn, void *arg)
 	each_place(c, show_key, &s);
 }
 
+/* --- files ------------------------------------------------------------------
+ */
+
+struct show_paths {
+	config_path_fn fn;
+	void *arg;
+};
+
+static void
+show_paths(void *arg, const struct place *p)
+{
+	const struct show_paths *s = arg;
+	const struct config_type *type = p->key->type;
+	char value[VALUE_MAX], key[CONFIG_KEY_TEXT_MAX + 1];
+
+	if (type != &config_path && type != &config_paths)
+		return;
+	for (size_t i = 0; i == 0 || type->list; i++) {
+		struct text t = text_in(value, sizeof(value));
+
+		if (!type->format(p->key, place_field(p), i, &t))
+			return;
+		s->fn(s->arg, config_key_text(p->key, p->named, key),
+		    text_end(&t));
+	}
+}
+
+void
+config_show_paths(const struct config *c, config_path_fn fn, void *arg)
+{
+	struct show_paths s = {fn, arg};
+
+	each_place(c, show_paths, &s);
+}
+
 /* --- the table itself -------------------------------------------------------
  */
 

@@ -79,7 +79,8 @@ report_failure(const struct config_listener *l, int error)
 	else if (l->unix_path != NULL)
 		what = "; its folder must exist and this user may write there";
 	else if (error == EACCES)
-		what = "; ports below 1024 need root or CAP_NET_BIND_SERVICE";
+		what = "; ports below 1024 need root or CAP_NET_BIND_SERVICE, "
+		       "which only a start can have: restart";
 	log_error("listen_failed", "listener=%s address=%s reason=\"%s%s\"",
 	    l->name, name, strerror(error), what);
 	return false;

@@ -43,7 +43,8 @@ main(int argc, char **argv)
 		return CLI_USAGE;
 	switch (cli_run(&cli, argc, argv)) {
 	case CLI_NEXT_SERVE:
-		status = serve(&cli.sources, cli.config, cli.policy);
+		status =
+		    serve(&cli.sources, cli.config, cli.policy, cli.sandbox);
 		cli.config = NULL; /* serve has taken both over */
 		cli.policy = NULL;
 		break;

@@ -14,6 +14,14 @@
  * log line. */
 bool privileges_drop(const char *user) MUST_CHECK;
 
+/* No program that would be started, by whatever hole, has a capability. While
+ * there still is the right to do so: before privileges_drop(). */
+void privileges_drop_bounding(void);
+
+/* Gives up every capability of this thread and those that it starts, for good.
+ * False when one is left. */
+bool privileges_drop_capabilities(void);
+
 /* Raises the soft limit of open files to the hard one, but not beyond what the
  * gateway has a use for; returns the limit in force. */
 uint64_t privileges_raise_files(void);

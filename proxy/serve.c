@@ -166,23 +166,35 @@ make_worker(struct server *s, unsigned i)
 	return w;
 }
 
-bool
-serve_make_auth(struct server *s, const struct config *c)
+/* Without its threads yet. */
+static bool
+make_auth(struct server *s, const struct config *c)
 {
 	bool asks = false;
 
 	for (size_t i = 0; i < c->listener_count; i++)
 		asks = asks || c->listeners[i].auth != AUTH_NONE;
-	if (!asks || s->auth != NULL)
-		return true;
-	s->auth = auth_new(s->worker_count);
-	if (s->auth != NULL && auth_start(s->auth))
+	if (asks)
+		s->auth = auth_new(s->worker_count);
+	return !asks || s->auth != NULL;
+}
+
+static bool
+start_auth(struct server *s)
+{
+	if (s->auth == NULL || auth_start(s->auth))
 		return true;
 	/* Not half of it: the next reload tries anew. */
 	auth_stop(s->auth);
 	auth_free(s->auth);
 	s->auth = NULL;
 	return false;
+}
+
+bool
+serve_make_auth(struct server *s, const struct config *c)
+{
+	return s->auth != NULL || (make_auth(s, c) && start_auth(s));
 }
 
 /* What nobody can ask for is not kept. */
@@ -417,14 +429,17 @@ open_doors(struct server *s)
 	return true;
 }
 
+/* Everything that takes more rights than serving does. */
 static bool
-start(struct server *s)
+open_all(struct server *s)
 {
-	log_set_level((enum log_level)s->config->log.level);
-	s->worker_count = config_worker_count(s->config);
 	notify_open(&s->notify);
 	if (!inherited_from_environment(&s->inherited) || !share_out_files(s) ||
-	    !open_doors(s) || !privileges_drop(s->config->gateway.user))
+	    !open_doors(s))
+		return false;
+	if (s->sandboxed)
+		privileges_drop_bounding();
+	if (!privileges_drop(s->config->gateway.user))
 		return false;
 	if (!listen_to_signals(s)) {
 		log_error("start_failed", "reason=\"%s\"", strerror(errno));
@@ -432,9 +447,18 @@ start(struct server *s)
 	}
 	s->log = access_log_new(
 	    s->config->log.access, s->config->log.format, s->worker_count);
-	return s->log != NULL && access_log_start(s->log) &&
-	       serve_make_auth(s, s->config) && make_workers(s) &&
-	       open_admin(s) && start_workers(s);
+	return s->log != NULL && make_auth(s, s->config) && make_workers(s) &&
+	       open_admin(s);
+}
+
+/* The sandbox is closed before any thread runs: they inherit it. */
+static bool
+start(struct server *s)
+{
+	log_set_level((enum log_level)s->config->log.level);
+	s->worker_count = config_worker_count(s->config);
+	return open_all(s) && serve_sandbox_enter(s) &&
+	       access_log_start(s->log) && start_auth(s) && start_workers(s);
 }
 
 /* --- stop
@@ -472,6 +496,7 @@ stop(struct server *s)
 	if (s->admin_fd > 0)
 		(void)close(s->admin_fd);
 	inherited_fini(&s->inherited);
+	sandbox_fini(&s->sandbox);
 	access_log_free(s->log);
 	echoes_free(s->echoes);
 	for (unsigned i = 0; s->metrics != NULL && i < s->worker_count; i++)
@@ -504,9 +529,10 @@ stop(struct server *s)
 
 int
 serve(const struct config_sources *sources, struct config *config,
-    struct policy *policy)
+    struct policy *policy, bool sandboxed)
 {
 	struct server s = {.sources = sources,
+	    .sandboxed = sandboxed,
 	    .notify = {.fd = -1},
 	    .config = config,
 	    .first = config_ref(config),

@@ -9,10 +9,11 @@
 #include "core/policy.h"
 #include "core/span.h"
 
-/* Serves until TERM or INT has been obeyed; HUP reads sources (borrowed) anew.
- * Takes config and policy over. Returns the process's exit status: 0, or 1
- * after a log line when it cannot start. */
+/* Serves, in a sandbox (sandbox.h) if wanted, until TERM or INT has been
+ * obeyed; HUP reads sources (borrowed) anew. Takes config and policy over.
+ * Returns the process's exit status: 0, or 1 after a log line when it cannot
+ * start. */
 int serve(const struct config_sources *sources, struct config *config,
-    struct policy *policy) MUST_CHECK;
+    struct policy *policy, bool sandboxed) MUST_CHECK;
 
 #endif

@@ -21,6 +21,7 @@
 #include "metrics.h"
 #include "notify.h"
 #include "quota.h"
+#include "sandbox.h"
 #include "serve.h"
 #include "slots.h"
 #include "watch_files.h"
@@ -52,6 +53,8 @@ struct server {
 	struct watch_files *watch_files;
 	struct inherited inherited; /* until all have their owners */
 	struct doors doors;
+	bool sandboxed; /* wanted */
+	struct sandbox sandbox;
 	struct notify notify;
 	struct pulse pulse;
 	struct quota *quota;
@@ -83,8 +86,8 @@ struct server {
 };
 
 /* serve.c */
-/* Has the credentials' threads run when c asks for any. False after a log line.
- */
+/* Makes what judges credentials when c asks for any; auth_start() is to follow.
+ * False after a log line. */
 bool serve_make_auth(struct server *s, const struct config *c) MUST_CHECK;
 /* A log line when the configuration in force does not enforce the list. */
 void serve_warn_of_mode(const struct server *s);
@@ -103,6 +106,14 @@ void serve_notify_reloading(struct server *s);
 void serve_notify_reloaded(struct server *s); /* or refused */
 void serve_notify_stopping(struct server *s);
 void serve_notify_fini(struct server *s);
+
+/* serve_sandbox.c */
+/* Closes it around the configuration of the start, unless it is not wanted.
+ * Before any other thread runs. False after a log line. */
+bool serve_sandbox_enter(struct server *s) MUST_CHECK;
+/* False after log lines: next needs files that cannot be opened any more. */
+bool serve_sandbox_covers(
+    struct server *s, const struct config *next) MUST_CHECK;
 
 /* serve_reload.c */
 /* Gives rules and listeners of c their counters: those of before where a name

@@ -63,13 +63,14 @@ on_restart_key(void *arg, const char *text)
 
 /* NULL after log lines. */
 static struct config *
-read_config(const struct config_sources *sources)
+read_config(struct server *s)
 {
-	struct config *c = config_load(sources, on_config_error, NULL);
+	struct config *c = config_load(s->sources, on_config_error, NULL);
 
 	if (c == NULL)
 		return NULL;
-	c->policy = config_policy(c, on_config_error, NULL);
+	if (serve_sandbox_covers(s, c))
+		c->policy = config_policy(c, on_config_error, NULL);
 	if (c->policy != NULL && config_read_secrets(c, on_config_error, NULL))
 		return c;
 	config_free(c);
@@ -196,12 +197,12 @@ read_watched(struct server *s)
 	struct config *c;
 
 	watch_files_mark(s->watch_files);
-	c = read_config(s->sources);
+	c = read_config(s);
 	if (c == NULL || watch_files_has(s->watch_files, s->sources->file, c))
 		return c;
 	watch_files_set(s->watch_files, s->sources->file, c);
 	config_free(c);
-	return read_config(s->sources);
+	return read_config(s);
 }
 
 static bool

@@ -37,7 +37,9 @@ def total(binary, act, times, extra=()):
         gateway = rig.Gateway(
             binary, origin,
             ["valgrind", "-q", "--tool=callgrind",
-             f"--callgrind-out-file={folder}/out"], extra)
+             f"--callgrind-out-file={folder}/out"], extra,
+            # valgrind makes memory executable, inside the program.
+            options=["--no-sandbox"])
         hello = rig.client_hello()
         for _ in range(times):
             act(gateway, origin, hello)

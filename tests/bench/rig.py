@@ -55,14 +55,15 @@ class Origin:
 class Gateway:
     """The gateway under test, with wrapper (a list of words) before it."""
 
-    def __init__(self, binary, origin, wrapper=(), settings=()):
+    def __init__(self, binary, origin, wrapper=(), settings=(), options=()):
         self.dir = tempfile.TemporaryDirectory(prefix="sekisho-bench-")
         path = pathlib.Path(self.dir.name)
         (path / "hosts").write_text(f"{ORIGIN} {HOST}\n")
         (path / "extra.ini").write_text(
             f"[bench]\nhost = {HOST}:{origin.port}\n")
         command = [*wrapper, binary, "--region", "us-1",
-                   "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+                   "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+                   *options]
         for setting in (f"gateway.extra={path}/extra.ini",
                         "gateway.workers=1",
                         "upstream.allow_addresses=127.0.0.0/8",

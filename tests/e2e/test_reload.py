@@ -95,11 +95,14 @@ def test_listeners_come_and_go(start_gateway, open_tunnel):
 
 
 def test_unix_sockets_come_and_go(start_gateway, lab):
-    path = os.path.join(lab.new_folder("unix"), "sock")
-    gateway = start_gateway()
+    folder = lab.new_folder("unix")
+    path = os.path.join(folder, "sock")
+    # The sandbox leaves the folders of the first configuration open.
+    gateway = start_gateway({"listener b.address": f"unix:{folder}/first"})
     gateway.reload({"listener b.address": f"unix:{path}"})
+    assert not os.path.exists(f"{folder}/first")
     assert os.path.exists(path)
-    gateway.reload({})
+    gateway.reload({"listener b.address": None})
     assert not os.path.exists(path)
     assert ask(gateway, "no.example") == 403
 
@@ -113,14 +116,10 @@ def test_settings_of_a_listener(start_gateway):
     assert ask(gateway, "no.example") == 405
 
 
-def test_credentials(start_gateway, lab):
-    folder = lab.new_folder("users")
+def test_credentials(start_gateway):
     # Of "secret", at the least cost.
     line = ("bob:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WI"
             "rW\n")
-    path = os.path.join(folder, "htpasswd")
-    with open(path, "w", encoding="ascii") as f:
-        f.write(line)
     head = (b"CONNECT no.example:443 HTTP/1.1\r\nHost: x\r\n"
             b"Proxy-Authorization: Basic Ym9iOnNlY3JldA==\r\n\r\n")
 
@@ -130,6 +129,9 @@ def test_credentials(start_gateway, lab):
             return wire.read_answer(sock).status
 
     gateway = start_gateway()
+    path = os.path.join(gateway.folder, "htpasswd")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(line)
     gateway.reload({"listener.auth": "basic", "listener.credentials": path})
     assert ask(gateway, "no.example") == 407
     assert status(gateway) == 403

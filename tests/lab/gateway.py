@@ -74,10 +74,10 @@ class Gateway:
 
     settings maps "section.key" to a value; a key "listener.x" belongs to the
     one listener. None removes a default of the lab. wrap is put before the
-    command, e.g. ["prlimit", "--nofile=64"].
+    command, e.g. ["prlimit", "--nofile=64"], and options behind it.
     """
 
-    def __init__(self, lab, binary, settings=None, wrap=()):
+    def __init__(self, lab, binary, settings=None, wrap=(), options=()):
         self.lab, self.binary = lab, binary
         settings = self._settings = settings or {}
         address, _, port = settings.get(
@@ -96,7 +96,8 @@ class Gateway:
         env["UBSAN_OPTIONS"] = "print_stacktrace=1:exitcode=99:" + \
             env.get("UBSAN_OPTIONS", "")
         self.process = lab.gateway.popen(
-            [*wrap, binary, "-c", self.config_file], stdin=subprocess.DEVNULL,
+            [*wrap, binary, "-c", self.config_file, *options],
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             errors="backslashreplace", env=env)
         self._out = _Lines(self.process.stdout)

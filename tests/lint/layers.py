@@ -26,7 +26,7 @@ LIBRARIES = [
 
 LIBC = re.compile(
     r"^(sys|netinet|arpa|net|linux|sanitizer)/\w+\.h$|^(assert|crypt|ctype|"
-    r"dirent|dlfcn|errno|fcntl|fnmatch|getopt|glob|grp|ifaddrs|inttypes|"
+    r"dirent|dlfcn|errno|fcntl|fnmatch|ftw|getopt|glob|grp|ifaddrs|inttypes|"
     r"langinfo|libintl|limits|locale|malloc|math|netdb|poll|pthread|pwd|"
     r"regex|sched|setjmp|shadow|signal|spawn|stdalign|stdarg|stdatomic|"
     r"stdbool|stddef|stdint|stdio|stdio_ext|stdlib|stdnoreturn|string|"

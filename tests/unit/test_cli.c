@@ -21,7 +21,7 @@
 #define REGIONS  "(accepted: au-1, ca-1, de-1, gb-1, in-1, jp-1, sg-1, us-1, "
 #define ACCEPTED                                                               \
 	"accepted: -c, --config, --region, --listen, --admin, --set, "         \
-	"--check, --dump-config, --print-allowlist, --explain, "               \
+	"--no-sandbox, --check, --dump-config, --print-allowlist, --explain, " \
 	"--hash-password, --healthcheck, --help, --version"
 
 static size_t
