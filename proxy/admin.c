@@ -77,7 +77,7 @@ admin_reply(struct admin *a, struct evhttp_request *req, int status,
 		    req, policy, "default-src 'none'; frame-ancestors 'none'");
 	evhttp_connection_set_closecb(
 	    evhttp_request_get_connection(req), on_connection_end, a);
-	if (admin_reserve_is_short(a->reserve))
+	if (a->reserve == NULL || admin_reserve_is_short(a->reserve))
 		admin_header(req, "Connection", "close");
 	evhttp_send_reply(req, status, reason, head ? NULL : body);
 }
@@ -224,8 +224,8 @@ start(struct admin *a, struct event_base *base)
 	a->process = metrics_process_open();
 	if (!make_http(a, base) || !listen_on(a, base))
 		return false;
-	a->bound = evhttp_bind_listener(a->http, a->listener) != NULL;
-	if (!a->bound)
+	a->bound = evhttp_bind_listener(a->http, a->listener);
+	if (a->bound == NULL)
 		return false;
 	a->reserve = admin_reserve_new(base, a->listener);
 	return a->reserve != NULL;
@@ -263,7 +263,7 @@ admin_free(struct admin *a)
 	a->reserve = NULL;
 	if (a->http != NULL)
 		evhttp_free(a->http);
-	if (a->listener != NULL && !a->bound)
+	if (a->listener != NULL && a->bound == NULL)
 		evconnlistener_free(a->listener);
 	metrics_process_close(a->process);
 	free(a);
@@ -274,6 +274,23 @@ admin_set_names(struct admin *a, const char *const *names, size_t count)
 {
 	a->src.names = names;
 	a->src.name_count = count;
+}
+
+int
+admin_listener(const struct admin *a)
+{
+	return evconnlistener_get_fd(a->listener);
+}
+
+void
+admin_leave(struct admin *a)
+{
+	admin_reserve_free(a->reserve);
+	a->reserve = NULL;
+	if (a->bound != NULL)
+		evhttp_del_accept_socket(a->http, a->bound);
+	a->listener = NULL;
+	a->bound = NULL;
 }
 
 struct ip_endpoint

@@ -61,6 +61,13 @@ void admin_free(struct admin *a); /* closes all connections; NULL is fine */
  * or admin_free(). */
 void admin_set_names(struct admin *a, const char *const *names, size_t count);
 
+/* The socket at which it listens, for another process. */
+int admin_listener(const struct admin *a);
+
+/* Another process listens there from now on: accepts no more, and says good-bye
+ * with each answer. */
+void admin_leave(struct admin *a);
+
 /* Where it listens, with the true port. */
 struct ip_endpoint admin_address(const struct admin *a);
 

@@ -16,8 +16,8 @@ struct admin {
 	struct admin_sources src;
 	struct metrics_process *process;
 	struct evhttp *http;
-	struct evconnlistener *listener; /* http's once it is bound there */
-	bool bound;
+	struct evconnlistener *listener;   /* http's once it is bound there */
+	struct evhttp_bound_socket *bound; /* NULL: listener is our own */
 	struct admin_reserve *reserve;
 	struct ip_endpoint address;
 	uint64_t start_unix_ns;

@@ -155,6 +155,7 @@ struct config {
 		enum config_mode mode;
 		unsigned workers; /* 0: auto */
 		char *user;       /* NULL: stay */
+		char *handover;   /* path of a socket; NULL: none */
 		bool watch_files;
 	} gateway;
 	struct config_listener *listeners; /* at least one */

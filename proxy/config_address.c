@@ -242,6 +242,48 @@ unix_path_is_fine(struct span path)
 	       path.len <= UNIX_PATH_MAX;
 }
 
+static bool
+socket_parse(const struct config_key *key, struct span text, void *field,
+    struct config_memory *m)
+{
+	char **path = field;
+
+	if (span_is(text, key->word)) {
+		*path = NULL;
+		return true;
+	}
+	if (!unix_path_is_fine(text))
+		return false;
+	*path = config_memory_text(m, text);
+	return true;
+}
+
+static bool
+socket_format(
+    const struct config_key *key, const void *field, size_t i, struct text *out)
+{
+	char *const *path = field;
+
+	(void)key;
+	if (i > 0 || *path == NULL)
+		return false;
+	text_str(out, *path);
+	return true;
+}
+
+static void
+socket_expect(const struct config_key *key, struct text *out)
+{
+	text_str(out, key->word);
+	text_str(out, ", or an absolute path of at most 107 bytes");
+}
+
+const struct config_type config_socket = {
+    .parse = socket_parse,
+    .format = socket_format,
+    .expect = socket_expect,
+};
+
 /* The field is the listener itself, of which one of two members is set. */
 static bool
 listen_parse(const struct config_key *key, struct span text, void *field,

@@ -68,10 +68,10 @@ struct config_type {
 
 extern const struct config_type config_flag, config_count, config_millis,
     config_seconds, config_size, config_choice, config_bits, config_path,
-    config_user, config_log_target, config_names, config_hosts, config_paths,
-    config_regions, config_features, config_prefix_list, config_address_list,
-    config_servers, config_admin_address, config_listen_address,
-    config_parent_url;
+    config_user, config_socket, config_log_target, config_names, config_hosts,
+    config_paths, config_regions, config_features, config_prefix_list,
+    config_address_list, config_servers, config_admin_address,
+    config_listen_address, config_parent_url;
 
 /* A value of config_choice or a bit of config_bits; a table ends with a NULL
  * name. */

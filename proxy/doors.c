@@ -6,6 +6,7 @@
 #include <ifaddrs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "core/log.h"
@@ -459,7 +460,7 @@ remove_files(const struct doors *d)
 		const char *path = d->config->listeners[i].unix_path;
 
 		if (d->ours[i] && path != NULL)
-			(void)listener_clear_path(path);
+			(void)listener_clear_path(path, SOCK_STREAM);
 	}
 }
 

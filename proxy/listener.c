@@ -102,7 +102,7 @@ unix_address(struct sockaddr_un *sun, const char *path)
 /* A socket file that nobody listens on is a left-over and is removed; one that
  * somebody answers on is not ours to take. */
 bool
-listener_clear_path(const char *path)
+listener_clear_path(const char *path, int type)
 {
 	struct sockaddr_un sun;
 	struct stat st;
@@ -116,7 +116,7 @@ listener_clear_path(const char *path)
 		errno = EEXIST;
 		return false;
 	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return false;
 	rc = connect(fd, (const struct sockaddr *)&sun, sizeof(sun));
@@ -133,7 +133,8 @@ bind_unix(int fd, const char *path)
 {
 	struct sockaddr_un sun;
 
-	return unix_address(&sun, path) && listener_clear_path(path) &&
+	return unix_address(&sun, path) &&
+	       listener_clear_path(path, SOCK_STREAM) &&
 	       bind(fd, (const struct sockaddr *)&sun, sizeof(sun)) == 0 &&
 	       listen(fd, BACKLOG) == 0;
 }
@@ -279,7 +280,9 @@ listener_start(struct listener *l, struct loop *loop,
 void
 listener_finish(struct listener *l)
 {
-	while (!l->paused && accept_one(l))
+	/* No more can have waited; others may have the socket, too, and ever
+	 * new ones come. */
+	for (int i = 0; i < BACKLOG && !l->paused && accept_one(l); i++)
 		;
 	listener_stop(l);
 }
@@ -288,7 +291,10 @@ void
 listener_stop(struct listener *l)
 {
 	timer_clear(l->loop, &l->pause);
-	loop_release(l->loop, &l->watch);
+	/* Another process, or worker, may have the socket too: then close(2)
+	 * does not end the watch (epoll(7)), and this loop would be woken in
+	 * their place. */
+	loop_unwatch(l->loop, &l->watch);
 	if (l->fd >= 0)
 		(void)close(l->fd);
 	l->fd = -1;

@@ -45,10 +45,11 @@ struct listener {
 int listener_open(const struct config_listener *config,
     const struct ip_endpoint *again, struct ip_endpoint *bound) MUST_CHECK;
 
-/* Removes the Unix socket at path on which nobody listens any more. False with
+/* Removes the Unix socket of this type (SOCK_STREAM) at path on which nobody
+ * listens any more. False with
  * errno when there is another file (EEXIST), or somebody listens (EADDRINUSE).
  */
-bool listener_clear_path(const char *path);
+bool listener_clear_path(const char *path, int type);
 
 /* Sets what listener_open() would have set on a socket that listens already. */
 void listener_adopt(int fd, const struct ip_endpoint *bound);

@@ -23,7 +23,7 @@ static void
 on_term(evutil_socket_t number, short what, void *arg)
 {
 	struct server *s = arg;
-	uint32_t ms = s->draining ? 0 : s->config->shutdown.drain_ms;
+	uint32_t ms = s->terminated ? 0 : s->config->shutdown.drain_ms;
 
 	(void)what;
 	log_info(
@@ -31,6 +31,7 @@ on_term(evutil_socket_t number, short what, void *arg)
 	if (!s->draining)
 		serve_notify_stopping(s);
 	s->draining = true;
+	s->terminated = true;
 	for (unsigned i = 0; i < s->worker_count; i++)
 		worker_drain(s->workers[i], ms);
 }
@@ -434,8 +435,8 @@ static bool
 open_all(struct server *s)
 {
 	notify_open(&s->notify);
-	if (!inherited_from_environment(&s->inherited) || !share_out_files(s) ||
-	    !open_doors(s))
+	if (!inherited_from_environment(&s->inherited) ||
+	    !serve_handover_take(s) || !share_out_files(s) || !open_doors(s))
 		return false;
 	if (s->sandboxed)
 		privileges_drop_bounding();
@@ -491,6 +492,7 @@ stop(struct server *s)
 		worker_free(s->workers[i]);
 	reload_fini(s);
 	serve_notify_fini(s);
+	serve_handover_fini(s);
 	admin_free(s->admin);
 	history_free(s->history);
 	if (s->admin_fd > 0)
@@ -534,6 +536,8 @@ serve(const struct config_sources *sources, struct config *config,
 	struct server s = {.sources = sources,
 	    .sandboxed = sandboxed,
 	    .notify = {.fd = -1},
+	    .path_fd = -1,
+	    .before = -1,
 	    .config = config,
 	    .first = config_ref(config),
 	    .reload = {.fd = -1},
@@ -541,7 +545,7 @@ serve(const struct config_sources *sources, struct config *config,
 	bool ok;
 
 	config->policy = policy;
-	ok = start(&s);
+	ok = start(&s) && serve_handover_offer(&s) && serve_handover_ready(&s);
 	if (ok) {
 		serve_warn_of_mode(&s);
 		serve_warn(s.config);

@@ -17,6 +17,7 @@
 #include "denied.h"
 #include "doors.h"
 #include "echoes.h"
+#include "handover.h"
 #include "inherited.h"
 #include "metrics.h"
 #include "notify.h"
@@ -52,6 +53,10 @@ struct server {
 	struct reload reload;
 	struct watch_files *watch_files;
 	struct inherited inherited; /* until all have their owners */
+	int path_fd; /* of gateway.handover, until handover has it; -1: none */
+	bool path_is_new; /* ours to remove */
+	int before; /* the gateway that runs, until it is told; -1: none */
+	struct handover *handover; /* NULL: none */
 	struct doors doors;
 	bool sandboxed; /* wanted */
 	struct sandbox sandbox;
@@ -83,6 +88,7 @@ struct server {
 	int drained_fd; /* eventfd(2): counts the workers that are drained */
 	unsigned running;
 	bool draining;
+	bool terminated; /* by a signal; else it hands over */
 };
 
 /* serve.c */
@@ -107,6 +113,17 @@ void serve_notify_reloaded(struct server *s); /* or refused */
 void serve_notify_stopping(struct server *s);
 void serve_notify_fini(struct server *s);
 
+/* serve_handover.c: all for nothing without gateway.handover. */
+/* Has the sockets of the gateway that runs, if one does. False after a log
+ * line. */
+bool serve_handover_take(struct server *s) MUST_CHECK;
+/* Answers the next one. False after a log line. */
+bool serve_handover_offer(struct server *s) MUST_CHECK;
+/* Everything is served: the gateway before may go. False after a log line when
+ * it does not. */
+bool serve_handover_ready(struct server *s) MUST_CHECK;
+void serve_handover_fini(struct server *s);
+
 /* serve_sandbox.c */
 /* Closes it around the configuration of the start, unless it is not wanted.
  * Before any other thread runs. False after a log line. */
@@ -125,6 +142,8 @@ bool reload_init(struct server *s) MUST_CHECK;
 /* All or nothing: what is wrong with the new one is logged, and the one in
  * force stays. Goes on when the workers have taken it. */
 void reload_start(struct server *s);
+/* What was asked for when there was no time for it. */
+void reload_if_asked(struct server *s);
 /* The workers' threads have ended: what was on its way has arrived. */
 void reload_fini(struct server *s);
 

@@ -162,10 +162,17 @@ on_taken(evutil_socket_t fd, short what, void *arg)
 	if (r->waiting > 0)
 		return;
 	finish(s);
-	if (r->again) {
-		r->again = false;
+	reload_if_asked(s);
+}
+
+void
+reload_if_asked(struct server *s)
+{
+	bool again = s->reload.again;
+
+	s->reload.again = false;
+	if (again)
 		reload_start(s);
-	}
 }
 
 static void
@@ -248,7 +255,8 @@ reload_start(struct server *s)
 {
 	struct reload *r = &s->reload;
 
-	if (s->draining || r->waiting > 0) {
+	/* While another process takes over, it must know all sockets. */
+	if (s->draining || r->waiting > 0 || handover_is_on(s->handover)) {
 		r->again = !s->draining;
 		return;
 	}

@@ -123,6 +123,7 @@ bool
 serve_sandbox_enter(struct server *s)
 {
 	const char *log = s->config->log.access;
+	const char *path = s->config->gateway.handover;
 
 	if (!s->sandboxed) {
 		log_warn("sandbox",
@@ -134,7 +135,9 @@ serve_sandbox_enter(struct server *s)
 	 */
 	(void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL);
 	if (!allow_system(&s->sandbox) || !walk_config(s, s->config, allow) ||
-	    (is_file(log) && !sandbox_allow(&s->sandbox, log, SANDBOX_WRITE))) {
+	    (is_file(log) && !sandbox_allow(&s->sandbox, log, SANDBOX_WRITE)) ||
+	    (path != NULL &&
+		!sandbox_allow(&s->sandbox, path, SANDBOX_SOCKET))) {
 		log_error("start_failed", "reason=\"out of memory\"");
 		return false;
 	}

@@ -29,6 +29,7 @@ struct worker {
 	atomic_uint drain_ms; /* of the last order */
 	pthread_t thread;
 	bool started, is_drained;
+	bool leaving; /* no listener any more */
 	void (*drained)(void *arg);
 	void *drained_arg;
 };
@@ -65,7 +66,7 @@ worker_on_freed(void *arg)
 
 	for (size_t i = 0; i < w->listener_count; i++)
 		listener_resume(w->listeners[i]);
-	if (w->gate.draining && w->gate.sessions == NULL)
+	if ((w->gate.draining || w->leaving) && w->gate.sessions == NULL)
 		worker_say_drained(w);
 }
 
@@ -82,12 +83,10 @@ worker_on_drain_over(struct timer *t)
 }
 
 static void
-worker_on_drain_order(void *arg)
+worker_set_deadline(struct worker *w)
 {
-	struct worker *w = arg;
 	uint64_t ms = atomic_load(&w->drain_ms);
 
-	w->gate.draining = true;
 	if (ms == 0) {
 		session_end_all(&w->gate, OUTCOME_SHUTDOWN);
 		worker_say_drained(w);
@@ -97,6 +96,37 @@ worker_on_drain_order(void *arg)
 	    worker_on_drain_over);
 	if (w->gate.sessions == NULL)
 		worker_say_drained(w);
+}
+
+static void
+worker_on_drain_order(void *arg)
+{
+	struct worker *w = arg;
+
+	w->gate.draining = true;
+	worker_set_deadline(w);
+}
+
+static void
+worker_on_leave_order(void *arg)
+{
+	struct worker *w = arg;
+
+	for (size_t i = 0; i < w->listener_count; i++) {
+		listener_finish(w->listeners[i]);
+		free(w->listeners[i]);
+	}
+	w->listener_count = 0;
+	w->leaving = true;
+	worker_set_deadline(w);
+}
+
+void
+worker_leave(struct worker *w, uint32_t drain_ms)
+{
+	atomic_store(&w->drain_ms, drain_ms);
+	if (!loop_post(w->loop, worker_on_leave_order, w))
+		w->drained(w->drained_arg); /* no memory: do not wait for it */
 }
 
 void

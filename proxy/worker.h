@@ -54,6 +54,10 @@ bool worker_start(struct worker *w) MUST_CHECK;
  * less. Any thread. */
 void worker_drain(struct worker *w, uint32_t drain_ms);
 
+/* Accepts no more, as another process does; what has been accepted is served to
+ * its end, for drain_ms at most, and then the worker is drained. Any thread. */
+void worker_leave(struct worker *w, uint32_t drain_ms);
+
 /* What a reload changes; the same for all workers. */
 struct worker_update {
 	struct config *config; /* held by the worker from now on */

@@ -94,12 +94,16 @@ def start_gateway(lab, request):
         return gateway
 
     yield start
-    for gateway in started:
+    faults = []
+    for gateway in started:  # all of them, or the next test finds them there
         try:
             gateway.stop()
-        finally:
-            if getattr(request.node, "has_failed", False):
-                print(gateway.transcript())
+        except AssertionError as e:
+            faults.append(e)
+        if getattr(request.node, "has_failed", False):
+            print(gateway.transcript())
+    if faults:
+        raise faults[0]
 
 
 @pytest.fixture

@@ -153,12 +153,12 @@ def test_what_is_not_of_the_list_is_refused(start_gateway, untouched):
     assert untouched()
 
 
-def test_strangers_and_limits(start_gateway, lab, off):
+def test_strangers_and_limits(start_gateway, off):
     gateway = start_gateway({**REPORT, "listener.clients": "192.0.2.0/24"})
     assert ask(gateway, OFF).status == 403
     assert gateway.log_line()["outcome"] == "denied_client"
     assert see.denied(gateway)["denied"] == []
-    users = os.path.join(lab.new_folder("users"), "htpasswd")
+    users = os.path.join(gateway.folder, "htpasswd")
     with open(users, "w", encoding="ascii") as f:
         f.write("bob:$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8"
                 "WIrW\n")

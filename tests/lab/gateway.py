@@ -75,9 +75,11 @@ class Gateway:
     settings maps "section.key" to a value; a key "listener.x" belongs to the
     one listener. None removes a default of the lab. wrap is put before the
     command, e.g. ["prlimit", "--nofile=64"], and options behind it.
+    Without wait, wait_ready() is to be called.
     """
 
-    def __init__(self, lab, binary, settings=None, wrap=(), options=()):
+    def __init__(self, lab, binary, settings=None, wrap=(), options=(),
+                 wait=True):
         self.lab, self.binary = lab, binary
         settings = self._settings = settings or {}
         address, _, port = settings.get(
@@ -102,7 +104,7 @@ class Gateway:
             errors="backslashreplace", env=env)
         self._out = _Lines(self.process.stdout)
         self._err = _Lines(self.process.stderr)
-        self.ready = self._wait_ready()
+        self.ready = self.wait_ready() if wait else None
 
     # Start
 
@@ -167,7 +169,8 @@ class Gateway:
                 f.write(f"[{section}]\n" + "".join(lines) + "\n")
         os.rename(self.config_file + ".new", self.config_file)
 
-    def _wait_ready(self):
+    def wait_ready(self):
+        """Returns its ready line."""
         def fits(line):
             return "event=ready" in line
 

@@ -21,6 +21,7 @@ gateway.extra                  e2e/test_denied.py::test_ini_is_a_list_that_admit
 gateway.mode                   e2e/test_report_mode.py::test_it_ends_in_lines_to_review
 gateway.workers                e2e/test_keys.py::test_workers_are_threads
 gateway.user                   e2e/test_keys.py::test_user_is_dropped_to
+gateway.handover               e2e/test_handover.py::test_twenty_in_a_row_under_load
 gateway.watch_files            e2e/test_reload.py::test_configuration_file_is_watched
 listener NAME.address          e2e/test_reload.py::test_listeners_come_and_go
 listener NAME.protocols        e2e/test_socks5.py::test_listener_without_connect
