@@ -98,9 +98,10 @@ void tls_layer_report(struct tls_result *out, struct tls_layer *l,
 void tls_chain_report(
     struct tls_result *out, struct tls_layer *l, const char *host);
 
-/* Saves a chain that did not verify to a file of its own below TMPDIR, once per
- * issuer and run; sets out->chain_file. */
-void tls_chain_save(struct tls_result *out, struct tls_layer *l);
+/* Saves a chain that did not verify to a file of its own in dir (NULL: below
+ * TMPDIR), once per issuer and run; sets out->chain_file. */
+void tls_chain_save(
+    struct tls_result *out, struct tls_layer *l, const char *dir);
 /* Frees what tls_chain_save() remembers: for probe_tls_teardown(). */
 void tls_chain_forget(SSL_CTX *ctx);
 

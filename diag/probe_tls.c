@@ -189,7 +189,7 @@ report(struct probe *p, enum io_end end, enum phase_end phase)
 	if (out->end != TLS_FINISHED)
 		tcp_figures_read(&out->figures, job->conn.fd);
 	else if (!out->verified && job->target->expect_public)
-		tls_chain_save(out, p->tls);
+		tls_chain_save(out, p->tls, job->env->plan->options->chain_dir);
 	phase_finish(&out->time, job->env, phase);
 }
 

@@ -271,16 +271,18 @@ struct saved {
 	} files[SAVED_MAX];
 };
 
+/* dir NULL: below TMPDIR, else /tmp. */
 static bool
-write_chain(char *file, size_t size, STACK_OF(X509) * chain)
+write_chain(char *file, size_t size, const char *dir, STACK_OF(X509) * chain)
 {
-	const char *dir = getenv("TMPDIR");
-	int n = snprintf(file, size, "%s/sekisho-chain-XXXXXX.pem",
-	    dir != NULL && dir[0] != '\0' ? dir : "/tmp");
 	bool fine = true;
 	FILE *f;
-	int fd;
+	int fd, n;
 
+	if (dir == NULL)
+		dir = getenv("TMPDIR");
+	n = snprintf(file, size, "%s/sekisho-chain-XXXXXX.pem",
+	    dir != NULL && dir[0] != '\0' ? dir : "/tmp");
 	if (n <= 0 || (size_t)n >= size)
 		return false;
 	fd = mkstemps(file, 4);
@@ -301,7 +303,7 @@ write_chain(char *file, size_t size, STACK_OF(X509) * chain)
 }
 
 void
-tls_chain_save(struct tls_result *out, struct tls_layer *l)
+tls_chain_save(struct tls_result *out, struct tls_layer *l, const char *dir)
 {
 	SSL_CTX *ctx = SSL_get_SSL_CTX(l->ssl);
 	STACK_OF(X509) *chain = SSL_get_peer_cert_chain(l->ssl);
@@ -326,7 +328,8 @@ tls_chain_save(struct tls_result *out, struct tls_layer *l)
 		}
 	}
 	if (saved->count == SAVED_MAX ||
-	    !write_chain(out->chain_file, sizeof(out->chain_file), chain)) {
+	    !write_chain(
+		out->chain_file, sizeof(out->chain_file), dir, chain)) {
 		out->chain_file[0] = '\0';
 		return;
 	}

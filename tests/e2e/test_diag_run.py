@@ -182,6 +182,15 @@ def test_report_goes_to_a_file_as_well(world):
         assert json.load(f)["verdict"] == "ready"
 
 
+def test_suspect_chains_go_where_they_are_wanted(world):
+    folder = world.lab.new_folder("chains")
+    world.enter(world.lab.inspector())
+    world.arguments += ["--chain-dir", folder]
+    report = world.check()
+    saved = report.finding("TLS-MITM")["evidence"]["file"]
+    assert os.path.dirname(saved) == folder and os.path.getsize(saved) > 500
+
+
 @pytest.mark.parametrize("argv, said", [
     (["--region", "mars-1"], "mars-1"),
     (["--region", "us-1", "--timeout", "soon"], "--timeout"),

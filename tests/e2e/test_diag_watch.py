@@ -72,7 +72,14 @@ class Watch:
             r"^(\w+(?:\{.*\})?) (\S+)$", body, re.M)}
 
     def rounds(self):
-        return self.metrics().get("sekisho_diag_watch_rounds_total", 0)
+        """Asked by a socket of this process, as it is asked often."""
+        host, port = self.address.rsplit(":", 1)
+        with self.world.namespace.connect(host, int(port)) as sock:
+            sock.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+            page = b"".join(iter(lambda: sock.recv(65536), b""))
+        found = re.search(rb"^sekisho_diag_watch_rounds_total (\d+)$", page,
+                          re.M)
+        return int(found[1]) if found else 0
 
     def after(self, rounds):
         wait_for(lambda: self.rounds() >= rounds, f"{rounds} rounds",
@@ -230,7 +237,8 @@ def test_memory_is_flat(world, watch, capsys):
     measured when there is one, else the build under test, whose sanitizer also
     looks for leaks at its end."""
     release = os.environ.get("SEKISHO_DIAG_RELEASE")
-    world.targets = ["--host", CONTAINER, "--host", IOT]
+    # What a busy machine does not finish in time is a finding: memory too.
+    world.targets, world.timeout = ["--host", CONTAINER], "100ms"
     one = watch("--interval", "10ms", "--ipv4", binary=release, env={
         "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:quarantine_size_mb=1"})
     one.after(50)
