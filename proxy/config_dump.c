@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "config_table.h"
+#include "core/ca_bundle.h"
 #include "core/ini.h"
 
 enum {
@@ -288,8 +289,13 @@ void
 config_show_paths(const struct config *c, config_path_fn fn, void *arg)
 {
 	struct show_paths s = {fn, arg};
+	const char *bundle = ca_bundle_find();
 
 	each_place(c, show_paths, &s);
+	/* What the key's default stands for. */
+	if (c->upstream.parent.tls && c->upstream.parent_ca_file == NULL &&
+	    bundle != NULL)
+		fn(arg, "upstream.parent_ca_file", bundle);
 }
 
 /* --- the table itself -------------------------------------------------------

@@ -112,8 +112,10 @@ tunnel_close(struct tunnel *t, bool reset)
 {
 	t->over = true;
 	loop_undefer(&t->again);
-	end_tls(&t->client, !reset && !has_pending(&t->upstream));
-	end_tls(&t->upstream, !reset && !has_pending(&t->client));
+	if (is_tls(t)) {
+		end_tls(&t->client, !reset && !has_pending(&t->upstream));
+		end_tls(&t->upstream, !reset && !has_pending(&t->client));
+	}
 	end_release(t, &t->client, reset);
 	end_release(t, &t->upstream, reset);
 }

@@ -110,6 +110,7 @@ def test_the_system_does_not_know_the_authority(chain):
     assert reason == f"{HERE}:8080: its certificate is refused (it is of an " \
         "unknown authority)"
     assert not proxy.wishes
+    gateway.reload()  # reads the system's authorities anew
 
 
 def test_another_authority_by_the_same_name(chain, files, lab):

@@ -557,7 +557,7 @@ keys_are_listed_once(void **state)
 	assert_int_equal(fclose(f), 0);
 	for (char *p = text; *p != '\0'; p++)
 		lines += *p == '\n';
-	assert_int_equal(lines, 54);
+	assert_int_equal(lines, 55);
 	assert_non_null(strstr(text, "listener NAME.address\t127.0.0.1:3128\t"
 				     "reloadable\t" LISTEN "\twhere clients"));
 	assert_non_null(strstr(text, "gateway.regions\t(required)\t"));
