@@ -43,12 +43,14 @@ MATRIX = {
         "preflight": {"proxySecret": "proxy-url", "args": ["--deep"]},
         "watch": {"enabled": True},
         "containerSecurity": {"chart": "visionone"}},
+    "tls": {"regions": ["us-1"], "tls": {
+        "existingSecret": "gateway-tls", "port": 8443, "clientCA": True}},
     "parent": {
         "regions": ["us-1"],
         "parent": {"url": "http://gw@proxy.corp.example:8080",
                    "existingSecret": "parent-password"}},
     "parent-open": {"regions": ["us-1"],
-                    "parent": {"url": "http://10.1.2.3:3128"}},
+                    "parent": {"url": "https://proxy.corp.example:8443"}},
     "listener": {
         "regions": ["us-1"], "listener": {
             "address": "[::]", "clients": ["10.0.0.0/8", "fd00::/8"],
@@ -125,6 +127,9 @@ REFUSED = {
         "parent.url"),
     "a parent's password in the values": (
         {"regions": ["us-1"], "parent": {"url": "http://u:p@h:1"}}, "url"),
+    "clients' certificates without TLS": (
+        {"regions": ["us-1"], "tls": {"clientCA": True}},
+        "tls.existingSecret"),
     "enforcement without an API server": (
         {"regions": ["us-1"], "networkPolicy": {"enforce": {"enabled": True}}},
         "apiServerCIDRs"),
@@ -254,6 +259,20 @@ def test_the_schema_has_every_value_and_no_other():
 
 # What the gateway takes
 
+def certificate(folder):
+    """The keys of a TLS Secret: a certificate that signs itself."""
+    folder.mkdir()
+    names = ("tls.crt", "tls.key")
+    paths = [folder / name for name in names]
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+        "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=gateway", "-days",
+        "365", "-out", paths[0], "-keyout", paths[1])
+    texts = dict(zip(names, [p.read_text() for p in paths]))
+    for path in paths:
+        path.unlink()
+    return {**texts, "ca.crt": texts["tls.crt"]}
+
+
 def place(folder, objects, deployment):
     """Puts what the deployment mounts into folder/run/sekisho, as a kubelet
     would; Secrets and ConfigMaps that are not the chart's are made up."""
@@ -262,6 +281,7 @@ def place(folder, objects, deployment):
                  "E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\n",
         "password": "secret\n",
         "extra.ini": "[ours]\nhost = ours.example.net\n",
+        **certificate(folder),
     }
     pod = deployment["spec"]["template"]["spec"]
     mounts = {m["name"]: m["mountPath"]

@@ -139,6 +139,22 @@ listener cluster:
   auth: basic
   credentials: /run/sekisho/credentials/users
   {{- end }}
+{{- if .Values.tls.existingSecret }}
+listener tls:
+  address: {{ printf "%s:3443" .Values.listener.address | quote }}
+  tls_certificate: /run/sekisho/tls/tls.crt
+  tls_key: /run/sekisho/tls/tls.key
+  {{- if .Values.tls.clientCA }}
+  tls_client_ca: /run/sekisho/tls/ca.crt
+  {{- end }}
+  {{- with .Values.listener.clients }}
+  clients: {{ toJson . }}
+  {{- end }}
+  {{- if .Values.auth.enabled }}
+  auth: basic
+  credentials: /run/sekisho/credentials/users
+  {{- end }}
+{{- end }}
 {{- with .Values.parent.url }}
 upstream:
   parent: {{ quote . }}
@@ -188,6 +204,9 @@ shutdown:
 {{- end -}}
 {{- if and .Values.auth.enabled (or .Values.preflight.enabled .Values.watch.enabled) (not .Values.preflight.proxySecret) -}}
 {{- fail "preflight.proxySecret: with auth it must name a Secret with the key url, http://USER:PASSWORD@SERVICE:3128; or set preflight.enabled=false and watch.enabled=false" -}}
+{{- end -}}
+{{- if and .Values.tls.clientCA (not .Values.tls.existingSecret) -}}
+{{- fail "tls.clientCA: tls.existingSecret is not set" -}}
 {{- end -}}
 {{- if and .Values.parent.existingSecret (not .Values.parent.url) -}}
 {{- fail "parent.existingSecret: parent.url is not set" -}}
