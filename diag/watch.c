@@ -26,8 +26,8 @@ enum {
 	STALE_ROUNDS = 3,    /* missed ones, until it is not healthy */
 };
 
-#define MILLISECOND ((uint64_t)1000000)
-#define HOUR        (3600U * 1000 * MILLISECOND)
+#define MILLISECOND UINT64_C(1000000)
+#define HOUR        (3600000 * MILLISECOND)
 
 struct watch_options {
 	struct check_options check;
@@ -114,7 +114,7 @@ options_parse(struct watch_options *o, int argc, char **argv,
 	enum options_end end;
 
 	check_options_init(&o->check);
-	o->interval_ns = 60 * 1000 * MILLISECOND;
+	o->interval_ns = 60000 * MILLISECOND;
 	if (!ip_endpoint_parse(&o->listen, span_str("127.0.0.1:9469")))
 		return OPTIONS_USAGE;
 	end = command_line_parse(&line, argc, argv, message);
