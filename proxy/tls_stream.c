@@ -2,6 +2,7 @@
 #include "tls_stream.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include <openssl/err.h>
@@ -9,6 +10,16 @@
 #include <openssl/x509v3.h>
 
 #include "core/hostname.h"
+
+enum {
+	/* Handshake messages that a peer may send without data: a handshake
+	 * takes about ten, and new keys are due after 2^24 records (RFC 8446
+	 * section 5.5). A key update is 27 bytes and costs some 20 us, and one
+	 * call of OpenSSL takes in all that come. */
+	MESSAGES_MAX = 256,
+	/* One more for each so many bytes of data. */
+	BYTES_A_MESSAGE = 16 * 1024,
+};
 
 /* What has become of the way from the peer; once it is not open, it stays so.
  */
@@ -25,8 +36,32 @@ struct tls_stream {
 	int error;         /* INCOMING_FAILED: errno */
 	const char *fault; /* the same in words */
 	bool wants_write, met_http;
-	bool shut; /* close_notify has been sent, or nothing can be */
+	bool shut;    /* close_notify has been sent, or nothing can be */
+	bool flooded; /* by handshake messages */
+	uint64_t messages, received; /* of them, and bytes of data */
 };
+
+/* Of OpenSSL, for what goes out too, and for the headers of records. The
+ * message in hand is dealt with, and nothing behind it is read. */
+/* NOLINTBEGIN(readability-function-size): OpenSSL's type */
+static void
+on_message(int outgoing, int version, int type, const void *data, size_t len,
+    SSL *ssl, void *arg)
+{
+	struct tls_stream *s = arg;
+
+	(void)version;
+	(void)data;
+	(void)len;
+	if (outgoing || type != SSL3_RT_HANDSHAKE)
+		return;
+	s->messages++;
+	s->flooded = s->messages > MESSAGES_MAX + s->received / BYTES_A_MESSAGE;
+	if (s->flooded)
+		SSL_set_shutdown(
+		    ssl, SSL_get_shutdown(ssl) | SSL_RECEIVED_SHUTDOWN);
+}
+/* NOLINTEND(readability-function-size): OpenSSL's type */
 
 static struct tls_stream *
 stream_new(SSL_CTX *context, int fd)
@@ -36,8 +71,11 @@ stream_new(SSL_CTX *context, int fd)
 	if (s == NULL)
 		return NULL;
 	s->ssl = SSL_new(context);
-	if (s->ssl != NULL && SSL_set_fd(s->ssl, fd) == 1)
+	if (s->ssl != NULL && SSL_set_fd(s->ssl, fd) == 1) {
+		SSL_set_msg_callback(s->ssl, on_message);
+		SSL_set_msg_callback_arg(s->ssl, s);
 		return s;
+	}
 	tls_stream_free(s);
 	ERR_clear_error();
 	return NULL;
@@ -166,7 +204,10 @@ note_stop(struct tls_stream *s, int error)
 	if (s->wants_write || error == SSL_ERROR_WANT_READ ||
 	    s->in != INCOMING_OPEN)
 		return;
-	if (error == SSL_ERROR_ZERO_RETURN)
+	if (s->flooded)
+		fail(
+		    s, EPROTO, "the peer sends handshake messages and no data");
+	else if (error == SSL_ERROR_ZERO_RETURN)
 		s->in = INCOMING_ENDED;
 	else if (error == SSL_ERROR_SSL)
 		note_protocol_error(s);
@@ -237,6 +278,7 @@ tls_stream_recv(struct tls_stream *s, void *buf, size_t len)
 			break;
 		}
 		got += n;
+		s->received += n;
 	}
 	return got > 0 ? (ssize_t)got : tell(s);
 }

@@ -27,6 +27,7 @@ enum {
 	DAY_S = 86400,
 	BULK = 3 * 1024 * 1024,
 	ROUNDS_MAX = 100000, /* of a loop that must come to an end */
+	UPDATES_MAX = 2000,
 };
 
 /* --- allocations of OpenSSL that fail ---------------------------------------
@@ -350,6 +351,84 @@ test_peek_takes_nothing(void **state)
 	world_fini(&w);
 }
 
+/* A client of OpenSSL's own, which can do what a tls_stream does not. */
+static SSL *
+open_bare(struct pair *p, const struct world *w)
+{
+	SSL *ssl = SSL_new(w->client);
+	char byte;
+
+	assert_non_null(ssl);
+	assert_int_equal(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p->fds), 0);
+	p->client = NULL;
+	p->server = tls_stream_accept(w->server, p->fds[0]);
+	assert_non_null(p->server);
+	assert_int_equal(SSL_set_fd(ssl, p->fds[1]), 1);
+	for (int i = 0; i < ROUNDS_MAX && SSL_connect(ssl) != 1; i++)
+		assert_int_equal(tls_stream_recv(p->server, &byte, 1), -1);
+	assert_int_equal(tls_stream_recv(p->server, &byte, 1), -1);
+	assert_int_equal(errno, EAGAIN);
+	assert_true(tls_stream_is_open(p->server));
+	return ssl;
+}
+
+static void
+update_keys(SSL *ssl)
+{
+	assert_int_equal(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED), 1);
+	assert_int_equal(SSL_do_handshake(ssl), 1);
+}
+
+/* Each costs much more work than bytes, and a read goes on as long as they
+ * come. */
+static void
+test_nothing_but_new_keys(void **state)
+{
+	struct world w;
+	struct pair p;
+	SSL *client;
+	char byte;
+	int i = 0;
+
+	(void)state;
+	world_begin(&w, false);
+	client = open_bare(&p, &w);
+	do {
+		update_keys(client);
+		assert_int_equal(tls_stream_recv(p.server, &byte, 1), -1);
+	} while (errno == EAGAIN && ++i < UPDATES_MAX);
+	assert_int_equal(errno, EPROTO);
+	assert_string_equal(tls_stream_fault(p.server),
+	    "the peer sends handshake messages and no data");
+	SSL_free(client);
+	pair_close(&p);
+	world_fini(&w);
+}
+
+static void
+test_new_keys_between_data(void **state)
+{
+	static char buf[16 * 1024];
+	struct world w;
+	struct pair p;
+	SSL *client;
+
+	(void)state;
+	world_begin(&w, false);
+	client = open_bare(&p, &w);
+	for (int i = 0; i < UPDATES_MAX; i++) {
+		assert_int_equal(
+		    SSL_write(client, buf, sizeof(buf)), sizeof(buf));
+		update_keys(client);
+		assert_int_equal(
+		    tls_stream_recv(p.server, buf, sizeof(buf)), sizeof(buf));
+	}
+	SSL_free(client);
+	pair_close(&p);
+	world_fini(&w);
+}
+
 static void
 check_junk(const char *junk, size_t len, bool http, const char *fault)
 {
@@ -565,6 +644,8 @@ main(void)
 	    cmocka_unit_test(test_bulk_through_small_sockets),
 	    cmocka_unit_test(test_ends_of_both_kinds),
 	    cmocka_unit_test(test_peek_takes_nothing),
+	    cmocka_unit_test(test_nothing_but_new_keys),
+	    cmocka_unit_test(test_new_keys_between_data),
 	    cmocka_unit_test(test_junk),
 	    cmocka_unit_test(test_certificates_that_are_refused),
 	    cmocka_unit_test(test_addresses_and_unknown_authorities),
