@@ -204,6 +204,8 @@ check_sni(const struct config *c, const struct config_listener *l,
 	struct place protocols =
 	    place_of(c, "listener", "protocols", &l->named);
 	struct place auth = place_of(c, "listener", "auth", &l->named);
+	struct place tls =
+	    place_of(c, "listener", "tls_certificate", &l->named);
 
 	if ((l->protocols & PROTOCOL_SNI) == 0)
 		return;
@@ -215,6 +217,10 @@ check_sni(const struct config *c, const struct config_listener *l,
 		config_report_key(r, auth.at, auth.key,
 		    "does not go with protocols = sni: a client that knows of "
 		    "no proxy has no credentials for it");
+	if (l->tls_certificate != NULL)
+		config_report_key(r, tls.at, tls.key,
+		    "does not go with protocols = sni: its clients speak TLS "
+		    "to the server they name, and show no certificate here");
 }
 
 static void

@@ -322,6 +322,11 @@ sni_stands_alone(void **state)
 	     "credentials = /etc/users",
 		"f:3: listener a.auth: does not go with protocols = sni: a "
 		"client that knows of no proxy has no credentials for it"},
+	    {"[listener a]\nprotocols = sni\ntls_certificate = c\n"
+	     "tls_client_ca = a",
+		"f:3: listener a.tls_certificate: does not go with protocols = "
+		"sni: its clients speak TLS to the server they name, and show "
+		"no certificate here"},
 	};
 
 	(void)state;
