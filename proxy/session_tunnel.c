@@ -144,8 +144,8 @@ session_alert(struct session *s, enum outcome why, const char *detail)
 	char alert[RESPONSE_ALERT_LEN];
 	size_t len = response_alert(alert, why);
 
-	(void)!tunnel_end_send(&s->tunnel.client, span_of(alert, len), 0);
 	session_report_end(s, why, detail);
+	(void)!tunnel_end_send(&s->tunnel.client, span_of(alert, len), 0);
 	session_linger(s);
 }
 
@@ -259,11 +259,12 @@ session_establish(struct session *s)
 {
 	bool redirected = session_is_sni(s);
 
-	if (!redirected && !session_answer(s))
-		return;
+	/* What a client has been told is in the metrics already. */
 	s->established_ns = loop_now(s->gate->relay.loop);
 	session_count_setup(s);
 	session_report_begin(s);
+	if (!redirected && !session_answer(s))
+		return;
 	tunnel_init(&s->tunnel, &s->gate->relay, session_on_tunnel_ended,
 	    session_on_half_closed);
 	/* TLS in the tunnel tells its own end. */
