@@ -29,7 +29,7 @@ CLEAN = {
 SEEDS = [
     ("layers", "proxy/core/x.c", "#include <event2/event.h>\n", "core may not use libevent"),
     ("layers", "proxy/core/x.c", "#include <ini.h>\n", "inih belongs in"),
-    ("layers", "proxy/core/x.c", "#include <zlib.h>\n", "no known header"),
+    ("layers", "proxy/core/x.c", "#include <pcre2.h>\n", "no known header"),
     ("layers", "proxy/net/x.c", "#include <curl/curl.h>\n", "curl belongs in"),
     ("layers", "proxy/x.c", '#include "diag/y.h"\n', "may not include diag/y.h"),
     ("layers", "diag/x.c", '#include "session.h"\n', "may not include proxy/session.h"),
