@@ -366,6 +366,8 @@ begin_tls(struct session *s)
 	    up->watch.fd, p->name != NULL ? p->name->text : addr);
 	if (up->tls == NULL)
 		session_refuse_upstream(s, OUTCOME_INTERNAL_ERROR, NULL);
+	else /* the request stands right behind the handshake's last words */
+		tunnel_make_prompt(&s->tunnel);
 	return up->tls != NULL;
 }
 

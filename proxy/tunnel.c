@@ -334,8 +334,8 @@ read_failed(struct tunnel *t, struct tunnel_end *e)
 /* The first flight needs no TCP_NODELAY, as nothing unacknowledged is before
  * it; from the second on, small writes must not wait for an acknowledgement
  * (RFC 9293 section 3.7.4). Short tunnels never get there. */
-static void
-make_prompt(struct tunnel *t)
+void
+tunnel_make_prompt(struct tunnel *t)
 {
 	const int on = 1;
 
@@ -353,7 +353,7 @@ pass_on(struct tunnel *t, struct tunnel_end *e, struct span data)
 	ssize_t n;
 
 	if (e == &t->client)
-		make_prompt(t);
+		tunnel_make_prompt(t);
 	n = tunnel_end_send(to, data, 0);
 	if (n < 0) {
 		if (errno != EAGAIN)

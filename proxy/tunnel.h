@@ -133,6 +133,12 @@ void tunnel_init(struct tunnel *t, struct relay *relay, tunnel_ended_fn ended,
  * False when there is no memory to keep what the socket does not take. */
 bool tunnel_send_up(struct tunnel *t, struct span data) MUST_CHECK;
 
+/* Small writes to the upstream no longer wait for an acknowledgement of those
+ * before them (TCP_NODELAY). It happens by itself with the client's second
+ * flight; an owner that has a conversation of its own with the upstream wants
+ * it sooner. */
+void tunnel_make_prompt(struct tunnel *t);
+
 /* Moves what there is to move, both ways: to be called once after the start and
  * then for every event. end is &t->client or &t->upstream. */
 void tunnel_start(struct tunnel *t);

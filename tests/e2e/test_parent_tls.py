@@ -2,7 +2,9 @@
 """TLS to the parent proxy: who it must prove to be, and what is said when it
 does not."""
 
+import ctypes
 import os
+import socket
 import ssl
 
 import drivers
@@ -17,6 +19,7 @@ from tunnels import MB
 CONTAINER = facts.host("us-1", "container")
 URL = f"https://{CONTAINER}/"
 NAME = "proxy.corp.lab.example"
+PIDFD_GETFD = 438  # pidfd_getfd(2), the same on every architecture
 
 
 def shows(certificate, **how):
@@ -220,6 +223,38 @@ def test_answers_in_pieces_and_early_bytes(chain, lab, start_gateway, files,
             assert wire.read_exact(sock, MB // 16) == data[:MB // 16]
         assert gateway.log_line(event="tunnel")["bytes_down"] == \
             11 + MB // 16
+
+
+def socket_to(gateway, port):
+    """The gateway's own socket to this port, of a peer in the lab."""
+    libc, folder = ctypes.CDLL(None), f"/proc/{gateway.pid}/fd"
+    pidfd = os.pidfd_open(gateway.pid)
+    try:
+        for name in os.listdir(folder):
+            if not os.readlink(f"{folder}/{name}").startswith("socket:"):
+                continue
+            sock = socket.socket(
+                fileno=libc.syscall(PIDFD_GETFD, pidfd, int(name), 0))
+            try:
+                if sock.getpeername()[1] == port:
+                    return sock
+            except OSError:
+                pass  # it listens
+            sock.close()
+    finally:
+        os.close(pidfd)
+    raise AssertionError(f"no socket to port {port}")
+
+
+def test_the_request_does_not_wait_for_an_acknowledgement(chain):
+    """It follows the last words of the handshake, which the parent may take its
+    time to acknowledge (RFC 9293 section 3.7.4)."""
+    proxy, gateway = chain(temper=parent.always(parent.SILENCE))
+    with gateway.connect() as sock:
+        sock.sendall(wire.connect_request(CONTAINER))
+        wait_for(lambda: proxy.wishes, "the request")
+        with socket_to(gateway, 8080) as up:
+            assert up.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_clients_that_leave_meanwhile(chain):
