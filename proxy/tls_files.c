@@ -203,7 +203,10 @@ take_key(struct source *s, SSL_CTX *ctx)
 				 "line -----BEGIN PRIVATE KEY-----)")
 			   : source_fault(s, "the private key is damaged: %s",
 				 last_reason());
-	used = SSL_CTX_use_PrivateKey(ctx, key) == 1;
+	/* A key of another kind than the certificate's would be taken, and find
+	 * no certificate at each handshake. */
+	used = SSL_CTX_use_PrivateKey(ctx, key) == 1 &&
+	       SSL_CTX_check_private_key(ctx) == 1;
 	EVP_PKEY_free(key);
 	return used ||
 	       source_fault(s,

@@ -110,6 +110,8 @@ def faults(files):
     small = files.write("small", "")
     secure.openssl("req", "-x509", "-newkey", "rsa:1024", "-nodes", "-keyout",
             small, "-out", small + ".crt", "-subj", "/CN=x")
+    rsa = files.write("rsa", "")  # the certificate's is of an elliptic curve
+    secure.openssl("genrsa", "-out", rsa, "2048")
     broken = files.write("broken.crt", text[:200] + text[210:])
     second = files.write("second.crt", text + text[:200] + text[210:])
     empty = files.write("empty", "")
@@ -134,6 +136,8 @@ def faults(files):
         ({c: certificate, k: other}, "f:5: listener lab.tls_key: "
          f"{other}: the private key does not belong to the first "
          "certificate"),
+        ({c: certificate, k: rsa}, f"f:5: listener lab.tls_key: {rsa}: the "
+         "private key does not belong to the first certificate"),
         ({c: certificate, k: key, a: "/no/ca"}, "f:6: listener "
          "lab.tls_client_ca: /no/ca: cannot read: No such file"),
         ({c: certificate, k: key, a: key}, "tls_client_ca: "
