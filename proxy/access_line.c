@@ -9,7 +9,7 @@ enum {
 	 * a client must not be able to keep its line out of the log by making
 	 * it too long for the ring. */
 	SHOWN_NAME = 256,
-	SHOWN_USER = 128,
+	SHOWN_USER = 256,
 	SHOWN_LABEL = 64,
 	SHOWN_WHERE = 512,
 	SHOWN_DETAIL = 512,

@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include "access_line.h"
+#include "basic.h"
 #include "guard.h"
+#include "tls_stream.h"
 
 /* 2026-01-31T08:09:10.123456789Z */
 #define AT_NS UINT64_C(1769846950123456789)
@@ -324,6 +326,33 @@ test_longest_values_still_fit(void **state)
 }
 
 static void
+check_user_is_whole(size_t len)
+{
+	static char line[ACCESS_LINE_MAX + 1];
+	struct access_record r = everything();
+	char quoted[512];
+	size_t n;
+
+	assert_true(len + 2 < sizeof(quoted));
+	memset(quoted, 'u', len + 2);
+	quoted[0] = quoted[len + 1] = '"';
+	quoted[len + 2] = '\0';
+	r.user = span_of(quoted + 1, len);
+	n = access_log_render(line, ACCESS_LINE_MAX, LOG_JSON, &r);
+	line[n] = '\0';
+	assert_non_null(strstr(line, quoted));
+}
+
+/* As long as listeners take them: two users must not look like one. */
+static void
+test_users_stand_whole(void **state)
+{
+	(void)state;
+	check_user_is_whole(CREDENTIAL_MAX);
+	check_user_is_whole(TLS_SUBJECT_MAX);
+}
+
+static void
 test_small_buffers_are_refused_whole(void **state)
 {
 	static char line[ACCESS_LINE_MAX];
@@ -349,6 +378,7 @@ main(void)
 	    cmocka_unit_test(test_time_follows_the_second),
 	    cmocka_unit_test(test_hostile_bytes_stay_one_line),
 	    cmocka_unit_test(test_longest_values_still_fit),
+	    cmocka_unit_test(test_users_stand_whole),
 	    cmocka_unit_test(test_small_buffers_are_refused_whole),
 	};
 
