@@ -53,23 +53,37 @@ bundle_resolver(FILE *out)
 	copy_file(out, "/etc/nsswitch.conf");
 }
 
+/* What stands before the last "@" is user and password, with a scheme or not,
+ * and whatever the password holds. */
+static void
+proxy_variable(FILE *out, const char *name)
+{
+	const char *value = getenv(name);
+	const char *at = value != NULL ? strrchr(value, '@') : NULL;
+	const char *scheme = value != NULL ? strstr(value, "://") : NULL;
+
+	if (value == NULL)
+		(void)fprintf(out, "# %s is not set\n", name);
+	else if (at == NULL)
+		(void)fprintf(out, "%s=%s\n", name, value);
+	else if (scheme != NULL && scheme < at)
+		(void)fprintf(out, "%s=%.*s://***:***%s\n", name,
+		    (int)(scheme - value), value, at);
+	else
+		(void)fprintf(out, "%s=***:***%s\n", name, at);
+}
+
 void
 bundle_proxy(FILE *out)
 {
 	static const char *const names[] = {"HTTPS_PROXY", "https_proxy",
 	    "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY",
-	    "no_proxy", "PROXY_USER"};
+	    "no_proxy"};
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		const char *value = getenv(names[i]);
-
-		if (value == NULL)
-			(void)fprintf(out, "# %s is not set\n", names[i]);
-		else
-			(void)fprintf(out, "%s=%s\n", names[i],
-			    strcmp(names[i], "PROXY_USER") == 0 ? "***"
-								: value);
-	}
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		proxy_variable(out, names[i]);
+	(void)fprintf(out, "# PROXY_USER is %s\n",
+	    getenv("PROXY_USER") ? "set" : "not set");
 	(void)fprintf(out, "# PROXY_PASS is %s\n",
 	    getenv("PROXY_PASS") ? "set" : "not set");
 }

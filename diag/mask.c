@@ -14,7 +14,19 @@ static bool
 is_word_char(char c)
 {
 	return is_address_char(c) || (c >= 'g' && c <= 'z') ||
-	       (c >= 'G' && c <= 'Z') || c == '-' || c == '_';
+	       (c >= 'G' && c <= 'Z');
+}
+
+/* Whether an address may begin at i: not in the middle of a word. The letter of
+ * an escaped line end or tab in JSON is no part of one. */
+static bool
+begins_word(struct span text, size_t i)
+{
+	if (i == 0 || !is_word_char(text.ptr[i - 1]))
+		return true;
+	return i >= 2 && text.ptr[i - 2] == '\\' &&
+	       (text.ptr[i - 1] == 'n' || text.ptr[i - 1] == 'r' ||
+		   text.ptr[i - 1] == 't');
 }
 
 static bool
@@ -66,7 +78,10 @@ write_address(FILE *out, struct mask *m, struct span text)
 	struct ipaddr a;
 	size_t len = address_at(text, &a);
 
-	if (len == 0 || !is_internal(&a))
+	if (len == 0)
+		return 0;
+	ipaddr_unmap(&a);
+	if (!is_internal(&a))
 		return 0;
 	(void)fprintf(out,
 	    a.family == IP_V4 ? "198.51.100.%zu" : "2001:db8::%zx",
@@ -103,7 +118,7 @@ mask_write(FILE *out, struct mask *m, struct span text)
 			i += 3 + n;
 			continue;
 		}
-		if (m->addresses && (i == 0 || !is_word_char(text.ptr[i - 1])))
+		if (m->addresses && begins_word(text, i))
 			n = write_address(out, m, rest);
 		if (n == 0) {
 			(void)fputc(rest.ptr[0], out);

@@ -98,6 +98,19 @@ def test_no_secret_is_in_it(bundle):
     assert json.loads(found["report.json"])["verdict"] == "not-ready"
 
 
+@pytest.mark.parametrize("value, shown", [
+    (f"bob:{SECRET}@h:1", "***:***@h:1"),
+    (f"http://bob:a/{SECRET}@h:1", "http://***:***@h:1"),
+    (f"http://bob:'{SECRET}\"@h:1/", "http://***:***@h:1/"),
+    ("h:1", "h:1")])
+def test_no_spelling_of_a_proxy_shows_its_password(bundle, value, shown):
+    """A scheme is not needed, and a password holds what it likes."""
+    found = bundle("--direct", all_proxy=value)
+    assert f"all_proxy={shown}\n" in found["proxy.txt"]
+    for name, text in found.items():
+        assert SECRET not in text, name
+
+
 def internal(text):
     """Internal addresses in it."""
     found = set()
