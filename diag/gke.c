@@ -228,6 +228,7 @@ usual_packet(struct work *w)
 	if (!gke_sources_parse(&p, f->cidr.text))
 		p.source_count = 0; /* more than can be judged: not known */
 	p.tags_known = f->tags.text[0] != '\0';
+	p.tags_partial = f->tags.origin == GKE_FROM_RULE;
 	p.tags = split_tags(w);
 	return p;
 }
@@ -258,6 +259,7 @@ judge_node(
 
 	p.network = node->network;
 	p.tags_known = p.accounts_known = true;
+	p.tags_partial = false;
 	p.tags = node->tags;
 	p.accounts = node->accounts;
 	gke_judge(&a, &w->rules, &p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gke_command.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "shell_word.h"
@@ -97,14 +98,18 @@ add_describe(struct text *out, const struct gke_facts *f, const char *name,
 static void
 add_filter(struct text *out, const struct gke_facts *f, const char *which)
 {
-	bool known = f->cluster.text[0] != '\0';
+	char pattern[GKE_VALUE_MAX + 64];
 
-	text_str(
-	    out, known ? " --filter 'name~^gke-" : " --filter \"name~^gke-");
-	text_str(out, known ? f->cluster.text : "$CLUSTER");
-	text_str(out, "-[0-9a-z]*-");
-	text_str(out, which);
-	text_str(out, known ? "$'" : "\\$\"");
+	text_str(out, " --filter ");
+	if (f->cluster.text[0] == '\0') {
+		text_str(out, "\"name~^gke-$CLUSTER-[0-9a-z]*-");
+		text_str(out, which);
+		text_str(out, "\\$\"");
+		return;
+	}
+	(void)snprintf(pattern, sizeof(pattern), "name~^gke-%s-[0-9a-z]*-%s$",
+	    f->cluster.text, which);
+	shell_word(out, pattern);
 }
 
 void
@@ -182,18 +187,24 @@ gke_command_policies(struct text *out, const struct gke_facts *f)
 	text_char(out, '\n');
 }
 
+static const char *
+text_or(const struct gke_value *value, const char *stand_in)
+{
+	return value->text[0] != '\0' ? value->text : stand_in;
+}
+
 void
 gke_command_prove(struct text *out, const struct gke_facts *f)
 {
+	char cluster[3 * GKE_VALUE_MAX + 64];
+
+	(void)snprintf(cluster, sizeof(cluster),
+	    "projects/%s/locations/%s/clusters/%s",
+	    text_or(&f->project, "PROJECT"), text_or(&f->location, "LOCATION"),
+	    text_or(&f->cluster, "CLUSTER"));
 	text_str(out, "gcloud network-management connectivity-tests create "
-		      "webhook-8443 \\\n  --source-gke-master-cluster "
-		      "projects/");
-	text_str(out, f->project.text[0] != '\0' ? f->project.text : "PROJECT");
-	text_str(out, "/locations/");
-	text_str(
-	    out, f->location.text[0] != '\0' ? f->location.text : "LOCATION");
-	text_str(out, "/clusters/");
-	text_str(out, f->cluster.text[0] != '\0' ? f->cluster.text : "CLUSTER");
+		      "webhook-8443 \\\n  --source-gke-master-cluster ");
+	shell_word(out, cluster);
 	text_str(out, " \\\n  --destination-ip-address POD_IP "
 		      "--destination-port 8443 --protocol TCP\n"
 		      "gcloud network-management connectivity-tests delete "

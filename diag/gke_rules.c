@@ -188,17 +188,40 @@ lesser(enum fit a, enum fit b)
 	return a < b ? a : b;
 }
 
+/* Whether a tag is one that GKE itself made, gke-CLUSTER-HASH-node: nobody
+ * gives it to nodes of another cluster. */
+static bool
+is_own_tag(const char *tag)
+{
+	size_t len = strlen(tag);
+
+	return len > 9 && strncmp(tag, "gke-", 4) == 0 &&
+	       strcmp(tag + len - 5, "-node") == 0;
+}
+
+static enum fit
+fits_tags(const struct gke_rule *r, const struct gke_packet *packet,
+    unsigned *missing)
+{
+	bool open = !packet->tags_known;
+
+	if (packet->tags_known && has_any(&r->target_tags, &packet->tags))
+		return FIT_YES;
+	for (size_t i = 0; packet->tags_partial && i < r->target_tags.count;
+	     i++)
+		open |= !is_own_tag(r->target_tags.items[i]);
+	if (!open)
+		return FIT_NO;
+	*missing |= GKE_MISSING_TAGS;
+	return FIT_MAYBE;
+}
+
 static enum fit
 fits_targets(const struct gke_rule *r, const struct gke_packet *packet,
     unsigned *missing)
 {
-	if (r->target_tags.count > 0) {
-		if (packet->tags_known)
-			return has_any(&r->target_tags, &packet->tags) ? FIT_YES
-								       : FIT_NO;
-		*missing |= GKE_MISSING_TAGS;
-		return FIT_MAYBE;
-	}
+	if (r->target_tags.count > 0)
+		return fits_tags(r, packet, missing);
 	if (r->target_accounts.count > 0) {
 		if (packet->accounts_known)
 			return has_any(&r->target_accounts, &packet->accounts)

@@ -56,6 +56,7 @@ struct gke_packet {
 	struct ip_prefix sources[GKE_SOURCES_MAX]; /* the control plane */
 	size_t source_count;                       /* 0: not known */
 	bool tags_known, accounts_known;
+	bool tags_partial;              /* the nodes may have further tags */
 	struct gke_list tags, accounts; /* of the node */
 	uint16_t port;                  /* TCP */
 };

@@ -44,6 +44,12 @@ CASES = [
     ("other-tag", ["--target-tags", "x,gke-staging-99887766-node"], 0,
      WEBHOOK, ""),
     ("one-tag-of-many", [], 0, WEBHOOK, ""),
+    ("further-tag", [], 5, WEBHOOK, "node tags"),
+    ("further-tag", NODES, 1, None, "implied"),
+    ("further-tag", ["--target-tags", "webhook-nodes"], 0, WEBHOOK, ""),
+    ("further-tag", ["--target-tags", "others"], 1, None, "implied"),
+    ("deny-further-tag", [], 5, "deny-further", "node tags"),
+    ("deny-further-tag", NODES, 0, WEBHOOK, ""),
     ("service-account", [], 5, WEBHOOK, ACCOUNTS),
     ("service-account", NODES, 0, WEBHOOK, ""),
     ("service-account", POOLS, 1, None, "implied"),
@@ -280,6 +286,21 @@ def test_values_cannot_leave_their_word():
     create = parsed(commands(done.stdout, CREATE))[0]
     assert create[create.index("--target-tags") + 1] == \
         "it's; rm -rf $HOME `x`"
+
+
+def test_no_value_becomes_a_command(tmp_path):
+    """Whatever the cluster is called, every printed command stays one."""
+    odd = f"x'; touch {tmp_path}/made; echo '"
+    done = gke("--cluster", odd, "--location", odd, "--project", odd)
+    script = done.stdout.replace("| sekisho-diag", "| cat #")
+    calls = parsed(commands(script, "CONTROL_PLANE_RANGE=") + "\n"
+                   + commands(script, "TARGET=") + "\n"
+                   + commands(script, "gcloud compute firewall-rules list")
+                   + "\n" + commands(script, "gcloud network-management"))
+    assert len(calls) == 4 and not (tmp_path / "made").exists()
+    assert f"name~^gke-{odd}-[0-9a-z]*-(master|vms)$" in calls[1]
+    assert f"name~^gke-{odd}-[0-9a-z]*-master$" in calls[2]
+    assert f"projects/{odd}/locations/{odd}/clusters/{odd}" in calls[3]
 
 
 def test_shared_vpc_makes_the_rule_in_the_project_of_the_network():
