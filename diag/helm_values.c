@@ -77,11 +77,61 @@ look_for_second(struct values *v, yaml_parser_t *parser)
 }
 
 static bool
+has_anchor(const yaml_event_t *e)
+{
+	return (e->type == YAML_SCALAR_EVENT &&
+		   e->data.scalar.anchor != NULL) ||
+	       (e->type == YAML_SEQUENCE_START_EVENT &&
+		   e->data.sequence_start.anchor != NULL) ||
+	       (e->type == YAML_MAPPING_START_EVENT &&
+		   e->data.mapping_start.anchor != NULL);
+}
+
+/* Whether the file has no more levels and anchors than a values file may have.
+ * libyaml goes through all open brackets for each token, and through all
+ * anchors for each of them: many would cost minutes. What is no YAML is left to
+ * the parser proper. *line: where it gets too much. */
+static bool
+is_modest(const struct values *v, size_t len, size_t *line)
+{
+	yaml_parser_t parser;
+	yaml_event_t event;
+	yaml_event_type_t type = YAML_NO_EVENT;
+	unsigned depth = 0, anchors = 0;
+
+	if (!yaml_parser_initialize(&parser))
+		return true;
+	yaml_parser_set_input_string(
+	    &parser, (const unsigned char *)v->text, len);
+	while (type != YAML_STREAM_END_EVENT && depth <= VALUES_DEPTH_MAX &&
+	       anchors <= VALUES_ANCHORS_MAX &&
+	       yaml_parser_parse(&parser, &event)) {
+		type = event.type;
+		*line = event.start_mark.line + 1;
+		depth += type == YAML_SEQUENCE_START_EVENT ||
+			 type == YAML_MAPPING_START_EVENT;
+		depth -= type == YAML_SEQUENCE_END_EVENT ||
+			 type == YAML_MAPPING_END_EVENT;
+		anchors += has_anchor(&event);
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	return depth <= VALUES_DEPTH_MAX && anchors <= VALUES_ANCHORS_MAX;
+}
+
+static bool
 parse(struct values *v, size_t len, const char *path, char *error, size_t size)
 {
 	yaml_parser_t parser;
+	size_t line = 0;
 	bool ok;
 
+	if (!is_modest(v, len, &line)) {
+		(void)snprintf(error, size,
+		    "%s:%zu: more than %d levels or %d anchors: no values file",
+		    path, line, VALUES_DEPTH_MAX, VALUES_ANCHORS_MAX);
+		return false;
+	}
 	if (!yaml_parser_initialize(&parser)) {
 		(void)snprintf(error, size, "%s: out of memory", path);
 		return false;

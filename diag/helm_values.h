@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A values file of Helm, read by libyaml, each value with its place. Bounded: a
- * file of at most 1 MiB, 64 levels, 100000 values once aliases are followed; so
- * neither an alias inside its own anchor nor a bomb of aliases costs more than
- * that. */
+ * file of at most 1 MiB, 64 levels, 1000 anchors, 100000 values once aliases
+ * are followed; so neither an alias inside its own anchor nor a bomb of aliases
+ * costs more than that. */
 #ifndef SEKISHO_DIAG_HELM_VALUES_H
 #define SEKISHO_DIAG_HELM_VALUES_H
 
@@ -15,6 +15,7 @@
 enum {
 	VALUES_FILE_MAX = 1 << 20, /* bytes */
 	VALUES_DEPTH_MAX = 64,
+	VALUES_ANCHORS_MAX = 1000,
 	VALUES_VISITS_MAX = 100000,
 };
 

@@ -150,6 +150,9 @@ HOSTILE = {
     "merge of itself": "proxy: &a\n  <<: *a\n",
     "deep": "a: " + "[" * 900 + "]" * 900 + "\n",
     "deeper": "[" * 100000,
+    "deepest": "[" * 1000000,
+    "deep second document": "a: 1\n---\n" + "{a: " * 250000,
+    "anchors": "".join(f"- &a{i} x\n" for i in range(70000)),
     "aliases": bomb(9),
     "long": "a: x\n" * 400000,
 }
