@@ -67,6 +67,7 @@ intake_drop(struct intake **in, size_t n)
 	}
 	memmove(it->data, it->data + n, it->len - n);
 	it->len -= n;
+	explicit_bzero(it->data + it->len, n); /* may be of a password */
 }
 
 void

@@ -140,14 +140,15 @@ refuse_request(struct session *s, const struct request *r, struct span all,
 	    s, why, detail != NULL ? span_str(detail) : span_of(NULL, 0));
 }
 
-/* all lies in memory of ours: the worker's buffer, or the intake's. */
+/* What was read from the client lies in memory of ours: the worker's buffer, or
+ * the intake's. */
 static void
-wipe(struct session *s, struct request_slice secret)
+wipe(struct session *s, struct span secret)
 {
 	char *from =
 	    s->intake != NULL ? s->intake->data : s->gate->relay.buffer;
 
-	explicit_bzero(from + secret.offset, secret.len);
+	explicit_bzero(from + (secret.ptr - from), secret.len);
 }
 
 bool
@@ -169,7 +170,7 @@ session_authorize(struct session *s, const struct request *r, struct span all)
 		refuse_request(s, r, all, OUTCOME_AUTH_FAILED, detail);
 		return false;
 	}
-	wipe(s, r->authorization);
+	wipe(s, request_slice_span(r->authorization, all.ptr));
 	login = check(s, &c);
 	credentials_wipe(&c);
 	if (login == LOGIN_WAIT && await_verdict(s, all))
@@ -191,6 +192,7 @@ session_login(
 		    detail != NULL ? span_str(detail) : span_of(NULL, 0));
 		return LOGIN_OVER;
 	}
+	wipe(s, password);
 	login = check(s, &c);
 	credentials_wipe(&c);
 	if (login != LOGIN_WAIT)

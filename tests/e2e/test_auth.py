@@ -264,6 +264,32 @@ def test_early_bytes_behind_a_connect(guarded, lab):
     assert guarded.log_line(event="tunnel")["user"] == "u0"
 
 
+def memory_of(pid):
+    """All bytes that the process can write to."""
+    with open(f"/proc/{pid}/maps", encoding="ascii") as maps, \
+            open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
+        for line in maps:
+            span, rights = line.split()[:2]
+            start, end = (int(at, 16) for at in span.split("-"))
+            # A sanitizer's shadow is of terabytes, and no memory.
+            if not rights.startswith("rw") or end - start > 1 << 30:
+                continue
+            mem.seek(start)
+            yield mem.read(end - start)
+
+
+@pytest.mark.parametrize("step", [1, 1 << 16])
+def test_socks5_passwords_are_wiped(guarded, step):
+    """From the buffers, as soon as they have been judged."""
+    password = os.urandom(12).hex().encode()
+    with guarded.connect() as sock:
+        stream = HELLO + login(b"u0", password)
+        for at in range(0, len(stream), step):
+            sock.sendall(stream[at:at + step])
+        assert wire.read_exact(sock, 4) == CHOSEN + b"\x01\x01"
+        assert not any(password in part for part in memory_of(guarded.pid))
+
+
 def test_clients_that_leave_meanwhile(guarded):
     before = guarded.sockets()
     for i in range(20):
