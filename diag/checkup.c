@@ -94,7 +94,10 @@ read_key(struct checkup *c)
 			return checkup_complain(EXIT_USAGE, error);
 	} else if (value != NULL && value[0] != '\0') {
 		key_protect();
-		key_take_variable(&c->key, lint, "C1_API_KEY");
+		if (!key_take_variable(&c->key, lint, "C1_API_KEY"))
+			return checkup_complain(EXIT_USAGE,
+			    "C1_API_KEY: 4096 bytes or more: no key is that "
+			    "long");
 	}
 	return 0;
 }

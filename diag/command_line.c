@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/text.h"
+#include "key.h"
 
 enum {
 	EXIT_USAGE = 2,
@@ -247,7 +248,10 @@ parse_operands(const struct command_line *line, int argc, char **argv,
 
 		if (line->operand == NULL)
 			options_usage(message,
-			    "unexpected argument %s: see --help", value);
+			    "unexpected argument %s: see --help",
+			    key_is_likely(value)
+				? "(not shown, it may be a key)"
+				: value);
 		else if (!line->operand(line->operand_target, value))
 			options_usage(message,
 			    "argument %s: not accepted; it takes %s", value,

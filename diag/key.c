@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 enum {
+	LONG_WORD = 40, /* characters */
 	ID_LENGTH = 27, /* of id:secret, as far as published samples show */
 	SECRET_LENGTH = 66,
 	LEGACY_LENGTH = 44, /* base64 of 32 bytes */
@@ -205,6 +206,13 @@ key_is_sendable(const struct key_lint *lint)
 	return lint->given && lint->fault == KEY_NO_FAULT;
 }
 
+bool
+key_is_likely(const char *word)
+{
+	return shape_of(span_str(word)) != KEY_SHAPE_OTHER ||
+	       (strlen(word) >= LONG_WORD && strchr(word, '/') == NULL);
+}
+
 void
 key_forget(struct api_key *key)
 {
@@ -220,22 +228,27 @@ key_protect(void)
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
-void
+bool
 key_take_variable(
     struct api_key *key, struct key_lint *lint, const char *variable)
 {
 	char *value = getenv(variable);
 	size_t len;
+	bool fits;
 
 	if (value == NULL)
-		return;
-	len = strnlen(value, KEY_MAX - 1);
-	memcpy(key->text, value, len);
-	key->text[len] = '\0';
-	explicit_bzero(value, strlen(value));
+		return true;
+	len = strlen(value);
+	fits = len < KEY_MAX;
+	if (fits) {
+		memcpy(key->text, value, len + 1);
+		(void)snprintf(
+		    lint->source, sizeof(lint->source), "%s", variable);
+		key_lint(lint, span_of(key->text, len));
+	}
+	explicit_bzero(value, len);
 	(void)unsetenv(variable);
-	(void)snprintf(lint->source, sizeof(lint->source), "%s", variable);
-	key_lint(lint, span_of(key->text, len));
+	return fits;
 }
 
 /* How many bytes from here on are somewhere in the key, in order. */

@@ -26,15 +26,21 @@ void key_lint(struct key_lint *out, struct span key);
 /* "usual", "legacy", "token", "other". */
 const char *key_shape_str(enum key_shape shape);
 
+/* Whether a word of the command line may be a key that was given in the wrong
+ * place: it has the shape of one, or is a long word that no path is. Messages
+ * then do not quote it. Pure. */
+bool key_is_likely(const char *word) MUST_CHECK;
+
 /* Before a key comes into this process: no core dump of it, and no other
  * process of this user may look inside (prctl(2) PR_SET_DUMPABLE). What cannot
  * be had is done without. */
 void key_protect(void);
 
 /* Reads and lints the key in a variable, if it is set; which is then cleared:
- * it is not left to be read in /proc/PID/environ. */
-void key_take_variable(
-    struct api_key *key, struct key_lint *lint, const char *variable);
+ * it is not left to be read in /proc/PID/environ. False when it is longer than
+ * any key. */
+bool key_take_variable(struct api_key *key, struct key_lint *lint,
+    const char *variable) MUST_CHECK;
 
 /* Blanks every run of KEY_SCRUB_MIN bytes or more that text has in common with
  * the key: what a peer sends back must not show it. */

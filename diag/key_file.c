@@ -38,7 +38,14 @@ fail(const struct failure *f, const char *fmt, ...)
 	if (vsnprintf(why, sizeof(why), fmt, ap) < 0)
 		why[0] = '\0';
 	va_end(ap);
-	(void)snprintf(f->text, f->size, "--api-key-file %s: %s", f->path, why);
+	if (key_is_likely(f->path))
+		(void)snprintf(f->text, f->size,
+		    "--api-key-file: %s (it takes the name of a file; the word "
+		    "given may be a key, and is not shown)",
+		    why);
+	else
+		(void)snprintf(
+		    f->text, f->size, "--api-key-file %s: %s", f->path, why);
 	return false;
 }
 

@@ -377,6 +377,31 @@ def test_usage_errors_are_one_line(diag, argv, said):
     assert done.stderr.count("\n") == 1 and said in done.stderr
 
 
+@pytest.mark.parametrize("argv", [
+    ["--api-key-file", KEY], ["--api-key", KEY], ["--api-key-file=" + LEGACY],
+    ["--api-key-file", "Z" * 48], [KEY]])
+def test_a_key_in_the_wrong_place_is_not_quoted(diag, argv):
+    """It stands in argv then; that it gets into a log is prevented."""
+    done = subprocess.run([diag.binary, "auth", "--region", REGION, *argv],
+                          text=True, capture_output=True, timeout=60,
+                          check=False, env=diag.environment())
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr.count("\n") == 1 and "key" in done.stderr
+    for shown in (KEY[:12], KEY[-12:], LEGACY[:12], "ZZZZ"):
+        assert shown not in done.stderr
+
+
+def test_a_variable_longer_than_a_key_is_told(diag):
+    """And no part of it is sent."""
+    done = subprocess.run(
+        [diag.binary, "auth", "--region", REGION], text=True,
+        capture_output=True, timeout=60, check=False,
+        env=diag.environment({"C1_API_KEY": "k" * 4096}))
+    assert done.returncode == 2 and not done.stdout
+    assert done.stderr == ("sekisho-diag: C1_API_KEY: 4096 bytes or more: no "
+                           "key is that long\n")
+
+
 def test_check_holds_to_the_same(auth):
     """`check --api-key-file` too sends nothing to a page."""
     auth.command_name, auth.timeout = "check", TIMEOUT

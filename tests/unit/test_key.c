@@ -270,7 +270,7 @@ a_variable_is_cleared(void **state)
 	(void)state;
 	assert_int_equal(setenv("C1_API_KEY", "x y", 1), 0);
 	value = getenv("C1_API_KEY");
-	key_take_variable(&key, &lint, "C1_API_KEY");
+	assert_true(key_take_variable(&key, &lint, "C1_API_KEY"));
 	assert_string_equal(key.text, "x y");
 	assert_string_equal(lint.source, "C1_API_KEY");
 	assert_int_equal(lint.fault, KEY_BLANK);
