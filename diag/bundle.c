@@ -40,11 +40,13 @@ apply_output(void *target, const char *value)
 	return value[0] != '\0';
 }
 
+/* The pages take no user; one in the URL would be printed with it. */
 static bool
 apply_admin(void *target, const char *value)
 {
 	((struct bundle *)target)->admin = value;
-	return strncmp(value, "http://", 7) == 0 && value[7] != '\0';
+	return strncmp(value, "http://", 7) == 0 && value[7] != '\0' &&
+	       strchr(value, '@') == NULL;
 }
 
 static bool

@@ -149,7 +149,9 @@ def test_internal_addresses_are_masked_on_request(bundle):
 @pytest.mark.parametrize("argv, said", [
     (["--region", REGION], "--output"), (["-o", "/tmp/x"], "--region"),
     (["-o", "/tmp/x", "--region", REGION, "--gateway-admin", "ftp://x"],
-     "--gateway-admin")])
+     "--gateway-admin"),
+    (["-o", "/tmp/x", "--region", REGION, "--gateway-admin",
+      "http://user:word@x:3129"], "--gateway-admin")])
 def test_usage_errors_are_one_line(diag, argv, said):
     done = subprocess.run([diag.binary, "bundle", *argv], text=True,
                           capture_output=True, timeout=60, check=False,
