@@ -5,12 +5,14 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 
 import jsonschema
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 RUN_S = 60
+sys.path.insert(0, str(ROOT / "tests/container/chart"))
 
 _SANITIZER = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:")
 

@@ -11,12 +11,11 @@ import textwrap
 import jsonschema
 import pytest
 import yaml
-from conftest import BUILD, ROOT, program, run
+from conftest import ROOT, program, run
 from lab.gateway import wait_for
+from objects import TOOLS, faults_of, install
 
 CHART = ROOT / "container/helm/sekisho"
-TOOLS = BUILD / "chart-tools"
-HERE = ROOT / "tests/container/chart"
 
 # Values -> what they are about. Every branch of the templates is in one of them.
 MATRIX = {
@@ -148,7 +147,7 @@ REFUSED = {
 @pytest.fixture(scope="session")
 def helm():
     """Runs helm."""
-    run(HERE / "install.sh", TOOLS)
+    install()
 
     def call(*argv, **kw):
         return run(TOOLS / "helm/helm", *argv, **kw)
@@ -181,16 +180,6 @@ def one(objects, kind, name=None):
     return found[0]
 
 
-def validate(objects):
-    """Faults that Kubernetes' schemas, read strictly, find."""
-    done = subprocess.run(
-        ["node", HERE / "validate.js", TOOLS / "node_modules"],
-        input=json.dumps(objects), capture_output=True, text=True, check=False)
-    assert done.stderr == "", done.stderr
-    assert (done.returncode == 1) == bool(done.stdout)
-    return done.stdout.splitlines()
-
-
 cases = pytest.mark.parametrize("case", MATRIX)
 
 
@@ -204,7 +193,7 @@ def test_lint_finds_nothing(helm, tmp_path, case):
 @cases
 def test_every_object_fits_its_schema(render, case):
     objects = render(MATRIX[case])
-    assert objects and validate(objects) == []
+    assert objects and faults_of(objects) == []
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -223,7 +212,7 @@ def test_the_schemas_find_faults(render):
     pod["volumes"] = "none"
     one(objects, "ServiceMonitor", "sekisho")["spec"]["endpoint"] = []
     objects.append({"apiVersion": "v2", "kind": "Gate", "metadata": {}})
-    faults = "\n".join(validate(objects))
+    faults = "\n".join(faults_of(objects))
     for part in ("imagePullpolicy: no such field", "/spec/volumes: ",
                  "endpoint: no such field", "no schema for v2 Gate"):
         assert part in faults

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // validate.js MODULES <OBJECTS.json: judges an array of objects by the schemas
-// of Kubernetes and of the Prometheus operator, in the folder node_modules.
+// of Kubernetes, of Cilium and of the Prometheus operator, in the folder
+// node_modules.
 // Prints a line a fault; exits 1 if there is any.
 //
 // The schemas allow unknown fields, as the API server drops them silently; a
@@ -15,15 +16,22 @@ function capital(text) {
   return text[0].toUpperCase() + text.slice(1);
 }
 
-function validatorOf(modules, object) {
+// Group -> the package that has its schemas, and how their files begin.
+const FOREIGN = {
+  "cilium.io": ["@kubernetes-models/cilium",
+    "ComGithubCiliumCiliumPkgK8sApisCiliumIo"],
+  "monitoring.coreos.com": ["@kubernetes-models/prometheus-operator",
+    "MonitoringCoreosCom"],
+};
+
+async function validatorOf(modules, object) {
   const [version, group = "core"] = object.apiVersion.split("/").reverse();
-  const name = group.split(".")[0];
-  const foreign = group === "monitoring.coreos.com";
-  const file = (foreign ? "MonitoringCoreosCom" : "IoK8sApi" + capital(name)) +
-    capital(version) + object.kind + ".js";
-  const from = foreign ? "@kubernetes-models/prometheus-operator"
-    : "kubernetes-models";
-  return require(path.resolve(modules, from, "_schemas", file)).validate;
+  const [from, start] = FOREIGN[group] || ["kubernetes-models",
+    "IoK8sApi" + capital(group.split(".")[0])];
+  const file = path.resolve(modules, from, "_schemas",
+    start + capital(version) + object.kind + ".js");
+  const module = await import(file);
+  return (module.default || module).validate;
 }
 
 // value, and a list of what was read of it: {value, path, names}.
@@ -53,12 +61,12 @@ function unknownFields(nodes) {
       .map((key) => `${node.where}/${key}: no such field`));
 }
 
-function judge(modules, object) {
+async function judge(modules, object) {
   const name = `${object.kind} ${object.metadata && object.metadata.name}`;
   const nodes = [];
   let validate;
   try {
-    validate = validatorOf(modules, object);
+    validate = await validatorOf(modules, object);
   } catch (e) {
     return [`${name}: no schema for ${object.apiVersion} ${object.kind}`];
   }
@@ -68,7 +76,12 @@ function judge(modules, object) {
   return faults.concat(unknownFields(nodes)).map((f) => `${name}: ${f}`);
 }
 
-const objects = JSON.parse(fs.readFileSync(0, "utf8"));
-const faults = objects.flatMap((o) => judge(process.argv[2], o));
-faults.forEach((f) => console.log(f));
-process.exitCode = faults.length > 0 ? 1 : 0;
+async function main() {
+  const objects = JSON.parse(fs.readFileSync(0, "utf8"));
+  const faults = await Promise.all(
+    objects.map((o) => judge(process.argv[2], o)));
+  faults.flat().forEach((f) => console.log(f));
+  process.exitCode = faults.flat().length > 0 ? 1 : 0;
+}
+
+main();
