@@ -413,3 +413,14 @@ diag_finding(const struct diagnosis *d, const char *id)
 	}
 	return NULL;
 }
+
+const struct finding *
+diag_must_find(const struct diagnosis *d, const char *id)
+{
+	const struct finding *f = diag_finding(d, id);
+
+	if (f != NULL)
+		return f;
+	fail_msg("no %s: %s", id, d->headline);
+	abort(); /* fail_msg() does not come back */
+}

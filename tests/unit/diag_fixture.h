@@ -67,5 +67,8 @@ const struct diagnosis *diag_diagnose(struct diag_case *c, enum lang lang);
 
 /* The finding with that id ("DNS-NX"), or NULL. */
 const struct finding *diag_finding(const struct diagnosis *d, const char *id);
+/* The same, and the test fails when there is none. Never NULL. */
+const struct finding *diag_must_find(const struct diagnosis *d, const char *id)
+    __attribute__((returns_nonnull));
 
 #endif

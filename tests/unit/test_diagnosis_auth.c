@@ -95,10 +95,7 @@ answers_are_told_apart(void **state)
 			    rows[i].other_status, "{}");
 		for (unsigned lang = 0; lang < LANG_COUNT; lang++) {
 			(void)diag_diagnose(c, (enum lang)lang);
-			f = diag_finding(c->d, rows[i].id);
-			if (f == NULL)
-				fail_msg("row %zu: no %s: %s", i, rows[i].id,
-				    c->d->headline);
+			f = diag_must_find(c->d, rows[i].id);
 			complaints +=
 			    strncmp(f->proof, "sekisho-diag auth --region us-1",
 				31) != 0;

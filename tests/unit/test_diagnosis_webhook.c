@@ -92,10 +92,7 @@ each_finding_alone(void **state)
 		rows[i].breaks(&c->run->endpoints[0]);
 		for (unsigned lang = LANG_COUNT; lang-- > 0;) {
 			(void)diag_diagnose(c, (enum lang)lang);
-			f = diag_finding(c->d, rows[i].id);
-			if (f == NULL)
-				fail_msg("row %zu: no %s: %s", i, rows[i].id,
-				    c->d->headline);
+			f = diag_must_find(c->d, rows[i].id);
 			assert_int_equal(c->d->exit_code, rows[i].exit_code);
 			assert_null(strchr(f->seen, '?'));
 			assert_null(strchr(f->means, '?'));
